@@ -1,0 +1,86 @@
+"""The programs that some tests need and PyPI does not bring: where this machine has them, and how Debian gets them."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.d")
+
+
+@dataclass(frozen=True)
+class SystemPart:
+    """A program that the tests with `marker` need; `package` is what Debian calls it."""
+
+    marker: str
+    name: str
+    package: str
+    find: Callable[[], Path | None]
+
+
+def find_chromium() -> Path | None:
+    """Return the Chromium or Chrome of this machine, or None; a launcher that cannot start counts as none."""
+    for name in CHROMIUM_NAMES:
+        found = shutil.which(name) or shutil.which(name, path="/usr/bin")
+        if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
+            return Path(found)
+    return None
+
+
+def find_postgresql() -> Path | None:
+    """Return the folder with PostgreSQL's `initdb` and `postgres`, the newest of several, or None."""
+    on_path = shutil.which("postgres")
+    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: float(folder.parent.name))
+    candidates = [*([Path(on_path).resolve().parent] if on_path else []), *reversed(packaged)]
+    return next(
+        (folder for folder in candidates if {"initdb", "postgres"} <= {file.name for file in folder.iterdir()}), None
+    )
+
+
+SYSTEM_PARTS = (
+    SystemPart("browser", "Chromium", "chromium", find_chromium),
+    SystemPart("postgresql", "PostgreSQL's server", "postgresql", find_postgresql),
+)
+
+
+def missing_parts() -> list[SystemPart]:
+    """Return the parts that this machine lacks."""
+    return [part for part in SYSTEM_PARTS if part.find() is None]
+
+
+def can_install() -> bool:
+    """Tell whether this is root on a machine with apt-get."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install(parts: Sequence[SystemPart], log: Path) -> None:
+    """Install `parts` with apt-get, its output in `log`; what cannot be had stays missing."""
+    log.parent.mkdir(exist_ok=True)
+    with log.open("w") as output, _no_cluster_of_its_own():
+        for arguments in (
+            ["update"],
+            *(["install", "--yes", "--no-install-recommends", part.package] for part in parts),
+        ):
+            subprocess.run(
+                ["apt-get", "-o", "DPkg::Lock::Timeout=120", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            )
+
+
+@contextmanager
+def _no_cluster_of_its_own() -> Iterator[None]:
+    """Keep Debian's postgresql package from creating and starting a cluster; clusters that exist stay as they are."""
+    setting = CLUSTER_SETTINGS / "bookstall-tests.conf"
+    CLUSTER_SETTINGS.mkdir(parents=True, exist_ok=True)
+    setting.write_text("create_main_cluster = false\n")
+    try:
+        yield
+    finally:
+        setting.unlink()
