@@ -1,0 +1,1 @@
+"""Events and their delivery: outbox, relay, transports, inbox, consumers, dead letters."""

@@ -1,0 +1,62 @@
+"""Structured log lines, and the correlation id that runs from a request through every event it causes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import structlog
+
+from kernel.ids import new_id
+
+_correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
+
+
+def correlation_id() -> str:
+    """The id of the request or event that is being worked on; a fresh one where there is none."""
+    return _correlation_id.get() or str(new_id())
+
+
+@contextmanager
+def correlated(identifier: str | None) -> Iterator[str]:
+    """Everything inside belongs to the request or event with this id (a fresh one for None)."""
+    identifier = identifier or str(new_id())
+    token = _correlation_id.set(identifier)
+    try:
+        yield identifier
+    finally:
+        _correlation_id.reset(token)
+
+
+def log(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a module; its lines carry the correlation id. Nothing personal goes into one."""
+    return structlog.get_logger(logger=name)
+
+
+def configure_logging(*, level: str = "INFO", json: bool = True) -> None:
+    """Log lines to stderr: JSON for machines, or aligned text for people."""
+    shape = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()] if json else _for_people()
+    structlog.configure(
+        processors=[
+            _add_correlation,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *shape,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _for_people() -> list:
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=32)]
+
+
+def _add_correlation(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if identifier := _correlation_id.get():
+        event["correlation_id"] = identifier
+    return event
