@@ -33,7 +33,7 @@ def correlated(identifier: str | None) -> Iterator[str]:
 
 def log(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module; its lines carry the correlation id. Nothing personal goes into one."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(module=name)
 
 
 def configure_logging(*, level: str = "INFO", json: bool = True) -> None:

@@ -1,0 +1,168 @@
+"""The consumer: takes a domain's deliveries, runs each handler once, and keeps what failed to try it again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from kernel.database import Database, Transaction, Unavailable
+from kernel.ids import new_id
+from kernel.logging import correlated, log
+from kernel.sweep import Sweep
+from messaging import inbox
+from messaging.event import Event, Undecodable
+from messaging.message import Message
+from messaging.tables import InboxState
+
+Handler = Callable[[Transaction, Any], Awaitable[None]]
+"""Reacts to one event in a transaction of its domain's database; never calls out."""
+
+ATTEMPTS = 8
+FIRST_RETRY_SECONDS = 1.0
+RETRY_FACTOR = 6.6
+"""Seven pauses from one second on: about 27 hours in all."""
+LEASE_SECONDS = 60
+BATCH = 50
+IDLE_SECONDS = 1.0
+KEEP_DONE_SECONDS = 30 * 24 * 3600
+"""Longer than any event can be replayed: what is not remembered would run again."""
+PURGE_EVERY_SECONDS = 3600.0
+ERROR_LENGTH = 2000
+
+_log = log(__name__)
+
+
+class NotYet(Exception):
+    """Something that the event builds on has not arrived yet; the event is tried again."""
+
+
+class LostLease(Exception):
+    """Another worker took this event over; what was done here is rolled back."""
+
+
+class Consumer:
+    """Takes the deliveries of one domain. `handlers` has one handler for each event that the domain consumes."""
+
+    def __init__(
+        self, database: Database, handlers: Mapping[type[Event], Handler], *, attempts: int = ATTEMPTS
+    ) -> None:
+        self._database = database
+        self._handlers = {event.__name__: (event, handler) for event, handler in handlers.items()}
+        self._attempts = attempts
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The names of the events that the domain consumes."""
+        return tuple(self._handlers)
+
+    async def receive(self, message: Message) -> None:
+        """Handles a delivery or keeps it for later: after this the message is safe here.
+
+        A delivery that was seen before does nothing. Raises Unavailable when the database is away: deliver again.
+        """
+        event_type, handler = self._handlers[message.name]
+        with correlated(message.correlation_id):
+            try:
+                event = event_type.from_wire(message.body)
+                await self._database.transact(lambda tx: _handle(tx, message, event, handler))
+            except Unavailable:
+                raise
+            except Undecodable as error:
+                await self._keep(message, InboxState.DEAD, error)
+            except Exception as error:
+                await self._keep(message, InboxState.PENDING, error)
+
+    def sweeps(self) -> list[Sweep]:
+        """What has to run for failed events to be tried again, and for the inbox to stay small."""
+        name = self._database.name
+        return [
+            Sweep(
+                f"{name} retries", self.retry_due, signal=self._database.signal(inbox.SIGNAL), idle_seconds=IDLE_SECONDS
+            ),
+            Sweep(f"{name} inbox purge", self.purge, signal=asyncio.Event(), idle_seconds=PURGE_EVERY_SECONDS),
+        ]
+
+    async def retry_due(self) -> int:
+        """Tries again what failed before and is due; how many events were tried."""
+        if await self._database.read().one(inbox.ANY_DUE) is None:
+            return 0
+        mine = new_id()
+        async with self._database.transaction() as tx:
+            due = await tx.all(inbox.CLAIM_DUE, mine=mine, count=BATCH, seconds=LEASE_SECONDS)
+        for row in due:
+            with correlated(row.correlation_id):
+                await self._retry(row, mine)
+        return len(due)
+
+    async def purge(self) -> int:
+        """Forgets events that were handled long ago."""
+        await self._database.write(inbox.PURGE, seconds=-KEEP_DONE_SECONDS)
+        return 0
+
+    async def _retry(self, row: inbox.PendingRow, mine: Any) -> None:
+        async def handle(tx: Transaction) -> None:
+            if not await tx.run(inbox.FINISH, id=row.event_id, mine=mine):
+                raise LostLease(f"{row.name} {row.event_id} is handled by another worker")
+            event_type, handler = self._handlers[row.name]
+            await handler(tx, event_type.from_wire(row.body))
+
+        try:
+            await self._database.transact(handle)
+        except (Unavailable, LostLease) as error:
+            _log.info("a retry was put off", event_name=row.name, event_id=str(row.event_id), reason=str(error))
+        except Exception as error:
+            attempts = row.attempts + 1
+            dead = attempts >= self._attempts or isinstance(error, Undecodable)
+            state = InboxState.DEAD if dead else InboxState.PENDING
+            self._report(row.name, row.event_id, state, attempts, error)
+            async with self._database.transaction() as tx:
+                await tx.run(
+                    inbox.FAIL_AGAIN,
+                    id=row.event_id, mine=mine, into=state, reason=_describe(error), seconds=pause_seconds(attempts),
+                )  # fmt: skip
+
+    async def _keep(self, message: Message, state: InboxState, error: Exception) -> None:
+        if self._attempts <= 1:
+            state = InboxState.DEAD
+        self._report(message.name, message.id, state, 1, error)
+        async with self._database.transaction() as tx:
+            await tx.run(
+                inbox.KEEP, **_identity(message),
+                state=state, body=message.body, error=_describe(error), seconds=pause_seconds(1),
+            )  # fmt: skip
+            tx.wake(inbox.SIGNAL)
+
+    def _report(self, name: str, event_id: Any, state: InboxState, attempts: int, error: Exception) -> None:
+        fields = {"event_name": name, "event_id": str(event_id), "domain": self._database.name, "attempts": attempts}
+        if state is InboxState.DEAD:
+            _log.error("an event became a dead letter", **fields, exc_info=error)
+        elif isinstance(error, NotYet):
+            _log.info("an event waits for another one", **fields, reason=str(error))
+        else:
+            _log.warning("a handler failed and will be tried again", **fields, exc_info=error)
+
+
+def pause_seconds(attempts: int) -> int:
+    """How long to wait after this many attempts: exponential, give or take a fifth."""
+    return max(1, round(FIRST_RETRY_SECONDS * RETRY_FACTOR ** (attempts - 1) * random.uniform(0.8, 1.2)))  # noqa: S311
+
+
+async def _handle(tx: Transaction, message: Message, event: Event, handler: Handler) -> None:
+    if await tx.run(inbox.MARK_DONE, **_identity(message)):
+        await handler(tx, event)
+
+
+def _identity(message: Message) -> dict[str, Any]:
+    return {
+        "event_id": message.id,
+        "name": message.name,
+        "owner": message.owner,
+        "correlation_id": message.correlation_id,
+        "written_at": message.written_at,
+    }
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:ERROR_LENGTH]

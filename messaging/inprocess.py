@@ -1,0 +1,74 @@
+"""The transport of the embedded form: hands a message to every consuming domain of this process.
+
+`publish` returns only after every consumer has committed its inbox row: "confirmed" means what it means with a broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection
+
+from kernel.database import outside_transaction
+from kernel.logging import log
+from messaging.message import Message
+from messaging.transport import PublishFailed, Receive, Watch
+
+_log = log(__name__)
+
+
+class InProcessTransport:
+    """Delivers within the process; keeps nothing itself."""
+
+    def __init__(self) -> None:
+        self._consumers: dict[str, list[Receive]] = defaultdict(list)
+        self._watchers: list[Watch] = []
+        self._running = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._under_way = 0
+
+    def consume(self, domain: str, events: Collection[str], receive: Receive) -> None:
+        """Deliveries of these events go to `receive`; the domain's name plays no part in one process."""
+        for event in events:
+            self._consumers[event].append(receive)
+
+    def watch(self, watch: Watch) -> None:
+        """This watcher sees every message that is published, before its consumers do."""
+        self._watchers.append(watch)
+
+    async def start(self) -> None:
+        """Begins to deliver."""
+        self._running = True
+
+    async def publish(self, message: Message) -> None:
+        """Returns when every consuming domain has the message in its inbox; raises PublishFailed."""
+        outside_transaction("publishing an event")
+        if not self._running:
+            raise PublishFailed("the transport is not running")
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            self._show(message)
+            deliveries = [receive(message) for receive in self._consumers[message.name]]
+            failures = [f for f in await asyncio.gather(*deliveries, return_exceptions=True) if f is not None]
+            if failures:
+                raise PublishFailed(
+                    f"{len(failures)} of {len(deliveries)} consumers could not take {message.name}"
+                ) from failures[0]
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def stop(self) -> None:
+        """Refuses what is published from now on and waits for the deliveries that run."""
+        self._running = False
+        await self._idle.wait()
+
+    def _show(self, message: Message) -> None:
+        for watch in self._watchers:
+            try:
+                watch(message)
+            except Exception:
+                _log.exception("a watcher failed", event_name=message.name)

@@ -1,0 +1,80 @@
+"""The relay: sends what the outbox holds, right after the commit, and marks sent only what is confirmed.
+
+Any number of relays may work on one outbox: rows are claimed with a lease, and a row whose lease ran out is claimed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from kernel.database import Database
+from kernel.ids import new_id
+from kernel.logging import log
+from kernel.sweep import Sweep
+from messaging import outbox
+from messaging.message import Message
+from messaging.transport import Transport
+
+BATCH = 200
+LEASE_SECONDS = 30
+PUBLISH_SECONDS = 15
+"""The outer time limit of a publish: shorter than the lease, because a blocked broker never answers."""
+PUT_BACK_SECONDS = 1
+IDLE_SECONDS = 2.0
+"""How often an idle relay looks for rows whose lease was lost."""
+KEEP_SENT_SECONDS = 3 * 24 * 3600
+PURGE_EVERY_SECONDS = 3600.0
+
+_log = log(__name__)
+
+
+class Relay:
+    """Sends the outbox of one domain's database."""
+
+    def __init__(self, database: Database, transport: Transport) -> None:
+        self._database = database
+        self._transport = transport
+
+    def sweeps(self) -> list[Sweep]:
+        """What has to run for the outbox to empty, and to stay small."""
+        name = self._database.name
+        return [
+            Sweep(
+                f"{name} relay", self.send_due, signal=self._database.signal(outbox.SIGNAL), idle_seconds=IDLE_SECONDS
+            ),
+            Sweep(f"{name} outbox purge", self.purge, signal=asyncio.Event(), idle_seconds=PURGE_EVERY_SECONDS),
+        ]
+
+    async def send_due(self) -> int:
+        """Claims one batch, publishes it with many in flight and marks what was confirmed; how many rows were sent."""
+        if await self._database.read().one(outbox.ANY_DUE) is None:
+            return 0
+        mine = new_id()
+        async with self._database.transaction() as tx:
+            rows = await tx.all(outbox.CLAIM, mine=mine, count=BATCH, seconds=LEASE_SECONDS)
+        messages = [Message(**row._asdict()) for row in sorted(rows)]
+        confirmed = await asyncio.gather(*(self._publish(message) for message in messages))
+        sent = [message.id for message, ok in zip(messages, confirmed, strict=True) if ok]
+        unsent = [message.id for message, ok in zip(messages, confirmed, strict=True) if not ok]
+        if sent:
+            await self._database.write(outbox.MARK_SENT, ids=sent, mine=mine)
+        if unsent:
+            await self._database.write(outbox.PUT_BACK, ids=unsent, mine=mine, seconds=PUT_BACK_SECONDS)
+        return len(sent)
+
+    async def purge(self) -> int:
+        """Deletes what was sent long ago."""
+        await self._database.write(outbox.PURGE, seconds=-KEEP_SENT_SECONDS)
+        return 0
+
+    async def _publish(self, message: Message) -> bool:
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._transport.publish(message)
+        except Exception as error:
+            _log.warning(
+                "an event could not be sent and stays in the outbox",
+                event_name=message.name, event_id=str(message.id), reason=str(error) or type(error).__name__,
+            )  # fmt: skip
+            return False
+        return True

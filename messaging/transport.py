@@ -1,0 +1,42 @@
+"""What carries messages between domains: RabbitMQ, or the process itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Protocol
+
+from messaging.message import Message
+
+Receive = Callable[[Message], Awaitable[None]]
+"""Takes a delivery; returning means that it is safe in the consumer's database."""
+
+Watch = Callable[[Message], None]
+"""Sees a copy of a message, best effort; must not block."""
+
+
+class PublishFailed(Exception):
+    """The message may not have arrived and has to be sent again."""
+
+
+class Transport(Protocol):
+    """Carries each message to every domain that consumes it, at least once, in any order."""
+
+    def consume(self, domain: str, events: Collection[str], receive: Receive) -> None:
+        """From `start` on, deliveries of these events for this domain go to `receive`."""
+        ...
+
+    def watch(self, watch: Watch) -> None:
+        """From `start` on, this process sees a copy of every message."""
+        ...
+
+    async def start(self) -> None:
+        """Begins to deliver."""
+        ...
+
+    async def publish(self, message: Message) -> None:
+        """Returns when the message is safe with those who will deliver it; raises PublishFailed."""
+        ...
+
+    async def stop(self) -> None:
+        """Takes no more deliveries and waits for those that run."""
+        ...
