@@ -66,5 +66,5 @@ if [ -z "$mirror" ]; then
 else
     download "$uv" venv --allow-existing --python "$python" .venv
     download "$uv" export --frozen --output-file "$TOOLS/requirements.txt"
-    VIRTUAL_ENV=.venv download "$uv" pip sync --default-index "$mirror" "$TOOLS/requirements.txt"
+    VIRTUAL_ENV=.venv UV_DEFAULT_INDEX=$mirror download "$uv" pip sync "$TOOLS/requirements.txt"
 fi
