@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+APT_GET = Path("/usr/bin/apt-get")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.d")
 
 
@@ -25,7 +27,7 @@ class SystemPart:
 def find_chromium() -> Path | None:
     """Return the Chromium or Chrome of this machine, or None; a launcher that cannot start counts as none."""
     for name in CHROMIUM_NAMES:
-        found = shutil.which(name) or shutil.which(name, path="/usr/bin")
+        found = shutil.which(name) or shutil.which(name, path=SYSTEM_PATH)
         if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
             return Path(found)
     return None
@@ -54,7 +56,7 @@ def missing_parts() -> list[SystemPart]:
 
 def can_install() -> bool:
     """Tell whether this is root on a machine with apt-get."""
-    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+    return os.geteuid() == 0 and APT_GET.exists()
 
 
 def install(parts: Sequence[SystemPart], log: Path) -> None:
@@ -66,11 +68,11 @@ def install(parts: Sequence[SystemPart], log: Path) -> None:
             *(["install", "--yes", "--no-install-recommends", part.package] for part in parts),
         ):
             subprocess.run(
-                ["apt-get", "-o", "DPkg::Lock::Timeout=120", *arguments],
+                [str(APT_GET), "-o", "DPkg::Lock::Timeout=120", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+                env={**os.environ, "PATH": SYSTEM_PATH, "DEBIAN_FRONTEND": "noninteractive"},
             )
 
 
