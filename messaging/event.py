@@ -8,7 +8,15 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic import ValidationError as InvalidModel
 from pydantic.alias_generators import to_pascal
 
@@ -28,7 +36,12 @@ def _aware(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-Amount = Annotated[int, BeforeValidator(_minor_units), PlainSerializer(decimal_of, return_type=Decimal)]
+Amount = Annotated[
+    int,
+    BeforeValidator(_minor_units),
+    PlainSerializer(decimal_of, return_type=Decimal),
+    WithJsonSchema({"type": "number", "multipleOf": 0.01}),
+]
 """Minor units here; on the wire a decimal number with two digits."""
 
 Moment = Annotated[datetime, AfterValidator(_aware)]
@@ -44,7 +57,13 @@ def _wire_name(field: str) -> str:
 class Part(BaseModel):
     """A piece of an event's payload. Unknown fields are ignored, so that fields can be added."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=_wire_name, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=_wire_name,
+        field_title_generator=lambda field, _: _wire_name(field),
+        populate_by_name=True,
+        extra="ignore",
+    )
 
 
 class Event(Part):

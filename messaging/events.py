@@ -7,10 +7,10 @@ default; a breaking change is a new event.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import computed_field, model_validator
+from pydantic import model_validator
 
 from kernel.books import Grade
 from messaging.event import Amount, Event, Moment, Part
@@ -19,21 +19,22 @@ from messaging.event import Amount, Event, Moment, Part
 
 
 class _Graded(Part):
-    """A copy's condition: `New` or `Used` for readers of the first wire format, and the exact `Grade`."""
+    """A copy's condition: `New` or `Used` for readers of the first wire format, and the exact `Grade`.
+
+    The grade decides; a payload that has the condition alone is read as the grade that fits it best.
+    """
 
     grade: Grade = Grade.GOOD
-
-    @computed_field(alias="Condition")
-    def condition(self) -> str:
-        """`New` or `Used`."""
-        return "New" if self.grade is Grade.NEW else "Used"
+    condition: Literal["New", "Used"] = "Used"
 
     @model_validator(mode="before")
     @classmethod
-    def _grade_from_condition(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("Condition") == "New" and "Grade" not in data:
-            return {**data, "Grade": Grade.NEW}
-        return data
+    def _grade_and_condition_agree(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        grade = data.get("grade") or data.get("Grade") or (Grade.NEW if data.get("Condition") == "New" else Grade.GOOD)
+        rest = {name: value for name, value in data.items() if name not in {"Grade", "Condition"}}
+        return {**rest, "grade": grade, "condition": "New" if grade == Grade.NEW else "Used"}
 
 
 class OrderItem(_Graded):

@@ -1,6 +1,6 @@
 """The relay: sends what the outbox holds, right after the commit, and marks sent only what is confirmed.
 
-Any number of relays may work on one outbox: rows are claimed with a lease, and a row whose lease ran out is claimed again.
+Any number of relays may work on one outbox: rows are claimed with a lease, and claimed again when it ran out.
 """
 
 from __future__ import annotations
