@@ -37,7 +37,7 @@ test-long: $(INSTALLED) ## Run the campaigns that take minutes.
 check: $(INSTALLED) ## Lint, check formats, types and import contracts, and compare the committed snapshots.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pyright
 	$(BIN)/bookstall schema --check
 	$(BIN)/bookstall asyncapi --check
