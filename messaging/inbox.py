@@ -103,7 +103,7 @@ FAIL_AGAIN = Statement(
 )
 LETTERS = Statement(
     select(*_LETTER)
-    .where(inbox.c.state == param(inbox.c.state))
+    .where(inbox.c.state == param(inbox.c.state), inbox.c.event_id <= param(inbox.c.event_id, "until"))
     .order_by(inbox.c.event_id.desc())
     .limit(param(Integer, "count")),
     LetterRow,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from uuid import UUID
 
 import pytest
 
 from kernel.database import Database, Transaction
 from kernel.ids import new_id
 from kernel.logging import correlated, correlation_id
+from kernel.pages import PageRequest
 from messaging import inbox, outbox
 from messaging.consumer import Consumer, Handler, NotYet, pause_seconds
-from messaging.deadletters import DeadLetters
+from messaging.deadletters import DeadLetters, LetterId
 from messaging.event import Event
 from messaging.events import BookAdded, StockReleased
 from messaging.inprocess import InProcessTransport
@@ -199,7 +199,7 @@ async def test_a_failing_handler_is_tried_again_until_it_succeeds(
         return bool(handler.handled)
 
     await eventually(handled, seconds=30)
-    assert await DeadLetters({"receiver": receiver}).list() == []
+    assert (await DeadLetters({"receiver": receiver}).list()).items == []
 
 
 async def test_what_a_failing_handler_wrote_is_rolled_back(sender: Database, receiver: Database) -> None:
@@ -213,12 +213,14 @@ async def test_what_a_failing_handler_wrote_is_rolled_back(sender: Database, rec
     assert await outbox.pending(receiver.read()) == []
 
 
-async def dead_letter(sender: Database, receiver: Database, handler: Recorder) -> tuple[Consumer, DeadLetters, UUID]:
+async def dead_letter(
+    sender: Database, receiver: Database, handler: Recorder
+) -> tuple[Consumer, DeadLetters, LetterId]:
     transport, consumer = await connected(receiver, handler, attempts=1)
     await written(sender, released())
     await Relay(sender, transport).send_due()
     letters = DeadLetters({"receiver": receiver})
-    (letter,) = await letters.list()
+    (letter,) = (await letters.list()).items
     return consumer, letters, letter.id
 
 
@@ -226,8 +228,9 @@ async def test_after_the_last_attempt_an_event_is_a_dead_letter_that_says_why(
     sender: Database, receiver: Database
 ) -> None:
     _, letters, identifier = await dead_letter(sender, receiver, Recorder(failures=1))
-    (letter,) = await letters.show(identifier)
-    assert (letter.domain, letter.event, letter.attempts) == ("receiver", "StockReleased", 1)
+    letter = await letters.show(identifier)
+    assert letter is not None
+    assert (letter.id.domain, letter.event, letter.attempts) == ("receiver", "StockReleased", 1)
     assert letter.error == "RuntimeError: broken"
     assert '"Reason":"TEST"' in letter.body
 
@@ -238,7 +241,7 @@ async def test_a_replayed_dead_letter_is_handled(sender: Database, receiver: Dat
     assert await letters.replay([identifier]) == 1
     await consumer.retry_due()
     assert len(handler.handled) == 1
-    assert await letters.list() == []
+    assert (await letters.list()).items == []
     assert await letters.replay([identifier]) == 0
 
 
@@ -249,7 +252,7 @@ async def test_a_discarded_dead_letter_is_never_handled(sender: Database, receiv
     assert await letters.replay([identifier]) == 0
     await consumer.retry_due()
     assert handler.handled == []
-    assert await letters.list() == []
+    assert (await letters.list()).items == []
 
 
 async def test_a_body_that_cannot_be_decoded_is_a_dead_letter_at_once(sender: Database, receiver: Database) -> None:
@@ -262,8 +265,8 @@ async def test_a_body_that_cannot_be_decoded_is_a_dead_letter_at_once(sender: Da
     )
     await consumer.receive(broken)
     await consumer.receive(message)
-    (letter,) = await DeadLetters({"receiver": receiver}).list()
-    assert (letter.id, letter.attempts) == (broken.id, 1)
+    (letter,) = (await DeadLetters({"receiver": receiver}).list()).items
+    assert (letter.id.event_id, letter.attempts) == (broken.id, 1)
     assert len(handler.handled) == 1
 
 
@@ -280,3 +283,21 @@ def test_pauses_grow_from_a_second_to_about_a_day() -> None:
     assert pauses == sorted(pauses)
     assert pauses[0] == 1
     assert 15 * 3600 < pauses[-1] < 30 * 3600
+
+
+async def test_dead_letters_of_all_domains_are_listed_page_by_page(sender: Database, receiver: Database) -> None:
+    consumers = [
+        Consumer(database, {StockReleased: Recorder(failures=9)}, attempts=1) for database in (sender, receiver)
+    ]
+    await written(sender, *(released() for _ in range(3)))
+    for message in await outbox.pending(sender.read()):
+        for consumer in consumers:
+            await consumer.receive(message)
+    letters = DeadLetters({"sender": sender, "receiver": receiver})
+    seen, page = [], await letters.list(page=PageRequest(4))
+    while page.items:
+        seen += [letter.id for letter in page.items]
+        page = await letters.list(page=PageRequest(4, page.cursors[-1]))
+    assert len(seen) == len(set(seen)) == 6
+    assert [identifier.event_id for identifier in seen] == sorted((i.event_id for i in seen), reverse=True)
+    assert len((await letters.list("sender")).items) == 3
