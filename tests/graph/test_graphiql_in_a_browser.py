@@ -1,0 +1,184 @@
+"""GraphiQL in a real browser: it plays the shop offline, without an error and within its policy."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
+
+from scripts.system_parts import find_chromium
+
+pytestmark = pytest.mark.browser
+
+TABS = ["Search", "AddToCart", "Cart", "Checkout", "OrderUpdates", "StockUpdates", "Notifications", "PublishListing"]
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+COUNT_VIOLATIONS = """
+    window.violations = [];
+    addEventListener('securitypolicyviolation', (event) => window.violations.push(event.violatedDirective));
+"""
+UNTIL_STORED = """
+    (tab) => new Promise((stored) => {
+        const look = () => JSON.parse(localStorage.getItem('graphiql:tabState')).activeTabIndex === tab
+            ? stored() : requestAnimationFrame(look);
+        look();
+    })
+"""
+
+
+class Server(Protocol):
+    """What these tests need of the running shop."""
+
+    url: str
+
+    def token(self, name: str, role: str) -> str: ...
+
+
+class Desk:
+    """GraphiQL as its user sees it, and everything that the browser said and asked meanwhile."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.requests: list[Request] = []
+        self.sockets: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._note)
+        page.on("request", lambda request: self.requests.append(request))
+        page.on("websocket", lambda socket: self.sockets.append(socket.url))
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
+
+    async def open_tab(self, name: str) -> None:
+        """Go to the example tab `name`."""
+        await self.page.get_by_role("tab", name=name, exact=True).click()
+        await expect(self.page.locator(".graphiql-query-editor .view-lines")).to_contain_text(name)
+
+    async def write(self, editor: str, value: object) -> None:
+        """Replace what the `Variables` or `Headers` editor holds by `value` as JSON."""
+        await self.page.get_by_role("button", name=editor, exact=True).click()
+        await self.page.locator(f".graphiql-editor-tool[aria-label='{editor}'] .monaco-editor:visible").click()
+        await self.page.keyboard.press("ControlOrMeta+A")
+        await self.page.keyboard.insert_text(json.dumps(value))
+        await self.page.keyboard.press("ControlOrMeta+Shift+End")  # what the editor closed by itself
+        await self.page.keyboard.press("Delete")
+
+    async def play(self) -> None:
+        """Press the play button."""
+        await self.page.get_by_role("button", name="Execute query").click()
+
+    async def ask(self) -> dict[str, Any]:
+        """Play a query or a mutation; return its data."""
+        async with self.page.expect_response("**/graphql") as answered:
+            await self.play()
+        answer = await (await answered.value).json()
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    async def sees(self, text: str) -> None:
+        """Wait until the response pane shows `text`."""
+        await expect(self.page.locator(".graphiql-response .view-lines")).to_contain_text(text)
+
+    def hosts(self) -> set[str]:
+        """The hosts that anything was asked of; pictures inside the page's own styles have none."""
+        asked = [request.url for request in self.requests] + self.sockets
+        return {urlsplit(address).netloc for address in asked} - {""}
+
+    async def violations(self) -> list[str]:
+        """The directives of the page's policy that something ran into."""
+        return await self.page.evaluate("window.violations")
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        arguments = [*QUIET, "--no-sandbox", "--disable-gpu", "--disable-quic"]
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def desk_at(browser: Browser, server: Server) -> AsyncIterator[Desk]:
+    """A fresh visitor of `/graphiql`, whose schema has arrived; the visit must leave no error and no violation."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 900})
+    try:
+        desk = Desk(await context.new_page())
+        await desk.page.add_init_script(COUNT_VIOLATIONS)
+        async with desk.page.expect_response("**/graphql"):
+            await desk.page.goto(f"{server.url}/graphiql")
+        await expect(desk.page.locator(".graphiql-query-editor .view-lines")).to_contain_text("query")
+        yield desk
+        assert await desk.violations() == []
+        assert desk.errors == []
+        assert desk.hosts() == {urlsplit(server.url).netloc}
+    finally:
+        await context.close()
+
+
+def an_offer_in(found: dict[str, Any]) -> str:
+    """The id of an offer that can be bought, out of what Search answered."""
+    offers = [
+        offer["node"] for book in found["books"]["edges"] for offer in book["node"]["offers"]["edges"]
+    ]  # fmt: skip
+    return next(offer["id"] for offer in offers if offer["available"] > 0)
+
+
+async def test_a_visitor_searches_buys_and_watches(browser: Browser, server: Server, tmp_path: Path) -> None:
+    async with desk_at(browser, server) as desk:
+        found = await desk.ask()
+        await desk.sees(found["books"]["edges"][0]["node"]["title"])
+        await desk.page.screenshot(path=tmp_path / "search.png")
+
+        await desk.open_tab("AddToCart")
+        await desk.write("Variables", {"input": {"offerId": an_offer_in(found), "quantity": 1}})
+        added = await desk.ask()
+        assert added["addToCart"]["__typename"] == "Cart", added
+        await desk.sees('"__typename": "Cart"')
+
+        await desk.open_tab("StockUpdates")
+        await desk.play()
+        await desk.sees('"isSnapshot": true')
+        await desk.page.screenshot(path=tmp_path / "stock.png")
+        await desk.page.get_by_role("button", name="Stop query").click()
+        assert [urlsplit(socket).path for socket in desk.sockets] == ["/graphql"]
+
+
+async def test_a_first_visit_opens_the_tabs_of_one_purchase(browser: Browser, server: Server) -> None:
+    async with desk_at(browser, server) as desk:
+        assert await desk.page.get_by_role("tab").all_inner_texts() == TABS
+        await expect(desk.page.locator(".bookstall-wordmark")).to_contain_text("sample-buyer")
+
+
+async def test_a_reload_keeps_the_tabs_and_the_one_that_was_open(browser: Browser, server: Server) -> None:
+    async with desk_at(browser, server) as desk:
+        await desk.open_tab("Checkout")
+        async with asyncio.timeout(10):
+            await desk.page.evaluate(UNTIL_STORED, TABS.index("Checkout"))
+        await desk.page.reload()
+        await expect(desk.page.locator(".graphiql-query-editor .view-lines")).to_contain_text("mutation Checkout")
+        assert await desk.page.get_by_role("tab").all_inner_texts() == TABS
+
+
+async def test_the_visitors_own_authorization_takes_the_place_of_the_sessions(browser: Browser, server: Server) -> None:
+    async with desk_at(browser, server) as desk:
+        own = f"Bearer {server.token('bob', 'buyer')}"
+        await desk.write("Headers", {"authorization": own})
+        await desk.ask()
+        assert await desk.requests[-1].header_value("authorization") == own
+
+
+async def test_a_session_is_renewed_before_its_token_expires(browser: Browser, server: Server) -> None:
+    async with desk_at(browser, server) as desk:
+        await desk.ask()
+        await desk.page.clock.install()
+        await desk.page.clock.fast_forward("01:00:00")
+        async with desk.page.expect_response("**/graphiql/session") as renewed:
+            await desk.ask()
+        assert (await renewed.value).ok
