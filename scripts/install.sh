@@ -43,7 +43,9 @@ find_uv() {
 
 # The registry that somebody told pip to use instead of the public one: uv.lock names the public one.
 find_mirror() {
-    index=${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$("$1" -m pip config get global.index-url 2>/dev/null || true)}}
+    has_pip=$TOOLS/uv/bin/python
+    [ -x "$has_pip" ] || has_pip=$1
+    index=${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$("$has_pip" -m pip config get global.index-url 2>/dev/null || true)}}
     case $index in
     "" | https://pypi.org/simple | https://pypi.org/simple/) ;;
     *) echo "$index" ;;
