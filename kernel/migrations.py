@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import URL, Connection, MetaData, NullPool, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from kernel.columns import BigKey, Instant, Json
 from kernel.database import DatabaseError, Unavailable
@@ -23,6 +23,7 @@ _DOMAINS = Path(__file__).parent.parent / "domains"
 _LOCK_KEY = 7_215_531
 _BUSY_SECONDS = 30
 _REVISION = re.compile(r'^(revision|down_revision)\b[^=]*= *"([^"]+)"', re.MULTILINE)
+_ALEMBICS_REMARKS = re.compile(r"^ *# ### .* ###\n", re.MULTILINE)
 
 _ENV = '''"""Runs the migrations of the {name} domain on the connection that kernel.migrations hands to Alembic."""
 
@@ -150,10 +151,12 @@ def _sqlite_version(url: URL) -> str | None:
 async def _postgresql_version(url: str) -> str | None:
     import asyncpg
 
+    from kernel.postgresql_errors import DRIVER_ERRORS, translated
+
     try:
         connection = await asyncpg.connect(url)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise Unavailable(f"cannot connect: {type(error).__name__}") from None
+    except DRIVER_ERRORS as error:
+        raise translated(error) from None
     try:
         return await connection.fetchval("SELECT version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:
@@ -172,6 +175,8 @@ async def _in_transaction(url: str, work: Callable[[Connection], None]) -> None:
 
 
 def _in_sqlite(url: URL, work: Callable[[Connection], None]) -> None:
+    from kernel.sqlite_errors import translated
+
     path = Path(url.database or "")
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None})
     # The driver would commit before each CREATE TABLE; this way a migration is whole or not there.
@@ -180,9 +185,10 @@ def _in_sqlite(url: URL, work: Callable[[Connection], None]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with engine.begin() as connection:
             work(connection)
-    except (OSError, OperationalError) as error:
-        reason = error.orig if isinstance(error, OperationalError) else error.strerror
-        raise Unavailable(f"{path}: {reason}") from None
+    except OSError as error:
+        raise Unavailable(f"{path.parent}: {error.strerror}") from None
+    except DBAPIError as error:
+        raise translated(error.orig or error) from error
     finally:
         engine.dispose()
 
@@ -190,15 +196,25 @@ def _in_sqlite(url: URL, work: Callable[[Connection], None]) -> None:
 async def _in_postgresql(url: URL, work: Callable[[Connection], None]) -> None:
     from sqlalchemy.ext.asyncio import create_async_engine
 
+    from kernel.postgresql_errors import DRIVER_ERRORS, translated
+
     engine = create_async_engine(url.set(drivername="postgresql+asyncpg"), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
             await connection.run_sync(work)
-    except (OSError, TimeoutError) as error:
-        raise Unavailable(f"cannot connect: {type(error).__name__}") from None
+    except DBAPIError as error:
+        raise translated(_driver_error(error)) from error
+    except DRIVER_ERRORS as error:
+        raise translated(error) from None
     finally:
         await engine.dispose()
+
+
+def _driver_error(error: DBAPIError) -> Exception:
+    """SQLAlchemy wraps asyncpg's errors twice."""
+    cause = error.orig.__cause__ if error.orig is not None else None
+    return cause if isinstance(cause, Exception) else error
 
 
 def _upgrade(folder: Path, name: str, connection: Connection) -> None:
@@ -223,6 +239,8 @@ def _write_revision(folder: Path, message: str, connection: Connection) -> None:
 
     number = len(list((folder / "versions").glob("*.py"))) + 1
     command.revision(_configuration(folder, connection), message, autogenerate=True, rev_id=f"{number:04}")
+    (written,) = (folder / "versions").glob(f"{number:04}_*.py")
+    written.write_text(_ALEMBICS_REMARKS.sub("", written.read_text()))
 
 
 def _configuration(folder: Path, connection: Connection) -> "Config":

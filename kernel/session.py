@@ -190,6 +190,7 @@ class BaseDatabase(ABC):
         self.observe = observe
         self.suspensions = 0
         self._signals: dict[str, asyncio.Event] = {}
+        self._closed = False
 
     @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
@@ -211,6 +212,10 @@ class BaseDatabase(ABC):
 
     def signal(self, name: str) -> asyncio.Event:
         return self._signals.setdefault(name, asyncio.Event())
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise RuntimeError(f"the database of {self.name} is closed")
 
 
 async def _repeated(run: Callable[[], Awaitable[T]]) -> T:

@@ -64,15 +64,16 @@ class SqliteDatabase(BaseDatabase):
         self._connections = (reading, reading_slowly, writing)
         self._slow_reads = ThreadPoolExecutor(1, f"{name}-slow-reads")
         self._reader = SqliteReader(self, reading, reading_slowly, self._slow_reads)
-        self._writer = Writer(name, writing)
+        self._writer = Writer(writing)
         self._writing = writing
 
     def read(self) -> Reader:
-        self._writer.require_open()
+        self._require_open()
         return self._reader
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
+        self._require_open()
         turn = Turn()
         transaction = SqliteTransaction(self, self._writing, turn)
         enter(transaction)
@@ -105,6 +106,7 @@ class SqliteDatabase(BaseDatabase):
             return None
 
     async def close(self) -> None:
+        self._closed = True
         await self._writer.close()
         await asyncio.to_thread(self._disconnect)
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from kernel.database import DatabaseError, Unavailable
 from kernel.sqlite_errors import DRIVER_ERRORS, is_busy, translated
 
-BUSY_SECONDS = 2.0
+BUSY_SECONDS = 1.0
 BUSY_PAUSE_SECONDS = 0.002
 _BATCH_SECONDS = 0.004
 
@@ -45,25 +45,18 @@ class Writer:
     The COMMIT, which waits for the disk, runs in a thread. What fails it fails its batch; the writer goes on.
     """
 
-    def __init__(self, name: str, connection: sqlite3.Connection) -> None:
-        self._name = name
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._turns: deque[Turn] = deque()
         self._wake = asyncio.Event()
         self._closing = False
-        self._thread = ThreadPoolExecutor(1, f"{name}-commit")
-        self._task = asyncio.create_task(self._work(), name=f"{name}-writer")
+        self._thread = ThreadPoolExecutor(1, "sqlite-commit")
+        self._task = asyncio.create_task(self._work())
 
     def queue(self, turn: Turn) -> None:
-        """Ask for a turn; RuntimeError after close."""
-        self.require_open()
+        """Ask for a turn."""
         self._turns.append(turn)
         self._wake.set()
-
-    def require_open(self) -> None:
-        """RuntimeError after close."""
-        if self._closing:
-            raise RuntimeError(f"the database of {self._name} is closed")
 
     async def close(self) -> None:
         """Serve the turns that were asked for, then stop."""

@@ -12,10 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-
 from kernel.migrations import new_revision
 
+ROOT = Path(__file__).parent.parent
 DOMAINS = ("orders", "inventory", "catalog", "sellers", "notifications")
 
 
