@@ -124,16 +124,14 @@ async def desk_at(browser: Browser, server: Server) -> AsyncIterator[Desk]:
 
 def an_offer_in(found: dict[str, Any]) -> str:
     """The id of an offer that can be bought, out of what Search answered."""
-    offers = [
-        offer["node"] for book in found["books"]["edges"] for offer in book["node"]["offers"]["edges"]
-    ]  # fmt: skip
+    offers = [offer for book in found["books"]["nodes"] for offer in book["offers"]["nodes"]]
     return next(offer["id"] for offer in offers if offer["available"] > 0)
 
 
 async def test_a_visitor_searches_buys_and_watches(browser: Browser, server: Server, tmp_path: Path) -> None:
     async with desk_at(browser, server) as desk:
         found = await desk.ask()
-        await desk.sees(found["books"]["edges"][0]["node"]["title"])
+        await desk.sees(found["books"]["nodes"][0]["title"])
         await desk.page.screenshot(path=tmp_path / "search.png")
 
         await desk.open_tab("AddToCart")
