@@ -41,15 +41,22 @@ find_uv() {
     echo "$TOOLS/uv/bin/uv"
 }
 
-# The registry that somebody told pip to use instead of the public one: uv.lock names the public one.
+# The registry that somebody told pip to use instead of the public one, which is the one that uv.lock names.
 find_mirror() {
-    has_pip=$TOOLS/uv/bin/python
-    [ -x "$has_pip" ] || has_pip=$1
-    index=${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$("$has_pip" -m pip config get global.index-url 2>/dev/null || true)}}
+    index=${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$(configured_index "$1")}}
     case $index in
     "" | https://pypi.org/simple | https://pypi.org/simple/) ;;
     *) echo "$index" ;;
     esac
+}
+
+# `pip config get` looks into one file; the list has what all of them say together.
+configured_index() {
+    has_pip=$TOOLS/uv/bin/python
+    [ -x "$has_pip" ] || has_pip=$1
+    "$has_pip" -m pip config list 2>/dev/null | while IFS='=' read -r key value; do
+        if [ "$key" = global.index-url ]; then value=${value#\'} && echo "${value%\'}"; fi
+    done
 }
 
 mkdir -p "$TOOLS" 2>/dev/null || fail "this folder cannot be written to: $(pwd)"
