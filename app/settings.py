@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.complaint import Complaint
 from kernel.money import has_two_digits
 
 DOMAINS = ("orders", "inventory", "catalog", "sellers", "notifications")
 DEFAULT_DATA = Path(".bookstall")
 
 
-class InvalidSetting(Exception):
+class InvalidSetting(Complaint):
     """A setting has a value that cannot be; the message names it in one line."""
 
 
@@ -37,6 +38,8 @@ class Settings(BaseSettings):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
     """The one currency of this marketplace (ISO 4217, two digits after the point)."""
     mail_sender: str = "Bookstall <shop@bookstall.example>"
+    sample_books: Annotated[int, Field(ge=1, le=9277)] = 1000
+    """How many of the real books the sample shop has."""
     sample_buyer: str = "alice"
     """Who GraphiQL is signed in as in the embedded form."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

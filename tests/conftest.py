@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.server import Server, running
 
 # A time limit is no assertion, so there is no deadline; CI repeats the same examples every time.
 settings.register_profile("local", deadline=None)
@@ -35,3 +37,11 @@ async def wait_until(condition: Condition, *, seconds: float = 20.0) -> Any:
 def eventually() -> Callable[..., Awaitable[Any]]:
     """`await eventually(condition)` asks an async condition until it is true."""
     return wait_until
+
+
+@pytest.fixture(scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """One server with a small sample shop, shared by all tests: each brings buyers, sellers and books of its own."""
+    data = tmp_path_factory.mktemp("server") / "data"
+    async with running(data, settings={"BOOKSTALL_SAMPLE_BOOKS": "60"}) as started:
+        yield started

@@ -1,0 +1,171 @@
+"""The command line: `bookstall run | migrate | seed | token | demo | dead-letters | schema | asyncapi`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.complaint import Complaint
+from app.data_folder import DataFolder
+from app.settings import Settings
+from kernel.logging import configure_logging
+
+ROOT = Path(__file__).parent.parent
+
+app = typer.Typer(
+    name="bookstall",
+    help="The checkout backbone of a second-hand book marketplace.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+letters = typer.Typer(
+    help="Events that no handler could take. Example: bookstall dead-letters list", no_args_is_help=True
+)
+app.add_typer(letters, name="dead-letters")
+
+Data = Annotated[Path | None, typer.Option(help="The data folder [default: .bookstall].", show_default=False)]
+Check = Annotated[bool, typer.Option("--check", help="Compare with the committed file instead of writing it.")]
+
+
+@app.command()
+def run(
+    data: Data = None,
+    port: Annotated[int | None, typer.Option(help="0 picks a free one [default: 8000].", show_default=False)] = None,
+    host: Annotated[str | None, typer.Option(help="[default: 127.0.0.1]", show_default=False)] = None,
+    samples: Annotated[bool, typer.Option(help="Load the sample shop on the first start.")] = True,
+) -> None:
+    """Serve everything in one process. Example: bookstall run --port 8000 --data .bookstall"""
+    settings = load(data=data, port=port, host=host)
+    from app.serve import run
+
+    run(settings, samples=samples)
+
+
+@app.command()
+def migrate(data: Data = None) -> None:
+    """Bring every domain's database to its newest version. Example: bookstall migrate --data .bookstall"""
+    settings = load(data=data)
+    from app.serve import held
+    from app.wiring import migrate_all
+
+    with held(DataFolder(settings.data)):
+        asyncio.run(migrate_all(settings))
+    typer.echo("All databases are at their newest version.")
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Who the token speaks for.")],
+    role: Annotated[str, typer.Option(help="buyer, seller or operator.")] = "buyer",
+    data: Data = None,
+) -> None:
+    """Print a token that lives one hour. Example: bookstall token --as alice --role seller"""
+    settings = load(data=data)
+    from app.wiring import embedded_issuer
+
+    try:
+        typer.echo(embedded_issuer(DataFolder(settings.data)).issue(name, role))
+    except ValueError as error:
+        raise Complaint(str(error)) from None
+
+
+@app.command()
+def demo(
+    url: Annotated[str, typer.Option(help="Where the server listens.")] = "http://127.0.0.1:8000",
+    data: Data = None,
+    seconds: Annotated[float, typer.Option(help="The time limit of every step.", min=1)] = 15.0,
+) -> None:
+    """Play one purchase against a running server. Example: bookstall demo --url http://127.0.0.1:8000"""
+    settings = load(data=data)
+    from app.demo import play
+
+    play(url, settings, seconds)
+
+
+@app.command()
+def schema(check: Check = False) -> None:
+    """Write graph/schema.graphql. Example: bookstall schema --check"""
+    from graph.schema import schema as built
+
+    snapshot(ROOT / "graph" / "schema.graphql", built.as_str().rstrip() + "\n", check, "schema")
+
+
+@app.command()
+def asyncapi(check: Check = False) -> None:
+    """Write messaging/asyncapi.json. Example: bookstall asyncapi --check"""
+    from messaging.asyncapi import asyncapi_document
+
+    snapshot(ROOT / "messaging" / "asyncapi.json", asyncapi_document(version("bookstall")), check, "asyncapi")
+
+
+@letters.command("list")
+def list_letters(
+    data: Data = None, domain: Annotated[str | None, typer.Option(help="Only of this domain.")] = None
+) -> None:
+    """Show what waits for an operator. Example: bookstall dead-letters list --domain inventory"""
+    from app.dead_letters import show_list
+
+    show_list(load(data=data), domain)
+
+
+@letters.command("show")
+def show_letter(letter: str, data: Data = None) -> None:
+    """Show one with its payload. Example: bookstall dead-letters show inventory/0190a5d0-..."""
+    from app.dead_letters import show_one
+
+    show_one(load(data=data), letter)
+
+
+@letters.command("replay")
+def replay_letters(letters: list[str], data: Data = None) -> None:
+    """Hand them to their handlers again. Example: bookstall dead-letters replay inventory/0190a5d0-..."""
+    from app.dead_letters import replay
+
+    replay(load(data=data), letters)
+
+
+@letters.command("discard")
+def discard_letters(
+    letters: list[str], note: Annotated[str, typer.Option(help="Why they are given up.")], data: Data = None
+) -> None:
+    """Give them up. Example: bookstall dead-letters discard inventory/0190a5d0-... --note 'a test order'"""
+    from app.dead_letters import discard
+
+    discard(load(data=data), letters, note)
+
+
+def load(**options: object) -> Settings:
+    """The settings of this command, with logging set up as they say; raises Complaint."""
+    settings = Settings.load(**options)
+    json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+    configure_logging(level=settings.log_level, json=json)
+    return settings
+
+
+def snapshot(path: Path, text: str, check: bool, command: str) -> None:
+    """Writes the file, or complains where it is not what it should be."""
+    if not check:
+        path.write_text(text)
+        typer.echo(f"Wrote {path.relative_to(ROOT)}.")
+    elif not path.exists() or path.read_text() != text:
+        raise Complaint(f"{path.relative_to(ROOT)} is out of date: write it anew with `bookstall {command}`")
+
+
+def main() -> None:
+    """The console script: whatever goes wrong is one line, and the exit code says so."""
+    try:
+        app()
+    except Complaint as error:
+        sys.exit(f"bookstall: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        configure_logging(json=True)
+        sys.exit(f"bookstall: unexpected {type(error).__name__}: {error}".splitlines()[0])

@@ -1,0 +1,92 @@
+"""`bookstall dead-letters`: what the operators' desk shows, on the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from app.complaint import Complaint
+from app.settings import DOMAINS, Settings
+from kernel.database import Database, DatabaseError, open_database
+from kernel.migrations import pending
+from messaging.deadletters import DeadLetters, LetterId
+
+T = TypeVar("T")
+
+_console = Console(highlight=False)
+
+
+def show_list(settings: Settings, domain: str | None) -> None:
+    """A table of the newest dead letters."""
+    if domain is not None and domain not in DOMAINS:
+        raise Complaint(f"{domain!r} is no domain: there are {', '.join(DOMAINS)}")
+    page = _with_letters(settings, lambda letters: letters.list(domain))
+    if not page.items:
+        _console.print("There are no dead letters.")
+        return
+    table = Table("Letter", "Event", "Since", "Attempts", "Error", box=None)
+    for letter in page.items:
+        since = f"{letter.received_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(str(letter.id), letter.event, since, str(letter.attempts), letter.error[:80])
+    _console.print(table)
+
+
+def show_one(settings: Settings, letter: str) -> None:
+    """One dead letter with its payload; raises Complaint where there is none."""
+    identifier = _parsed(letter)
+    found = _with_letters(settings, lambda letters: letters.show(identifier))
+    if found is None:
+        raise Complaint(f"{letter} is no dead letter")
+    for name in ("id", "event", "owner", "received_at", "attempts", "error", "correlation_id", "body"):
+        _console.print(f"{name.replace('_', ' ')}: {getattr(found, name)}", markup=False, soft_wrap=True)
+
+
+def replay(settings: Settings, texts: list[str]) -> None:
+    """Hands them to their handlers again: a running server takes them up within a second."""
+    identifiers = [_parsed(text) for text in texts]
+    _done("replayed", _with_letters(settings, lambda letters: letters.replay(identifiers)), len(texts))
+
+
+def discard(settings: Settings, texts: list[str], note: str) -> None:
+    """Gives them up for good."""
+    identifiers = [_parsed(text) for text in texts]
+    _done("discarded", _with_letters(settings, lambda letters: letters.discard(identifiers, note)), len(texts))
+
+
+def _done(what: str, done: int, of: int) -> None:
+    if done < of:
+        raise Complaint(f"{what} {done} of {of}: the others are no dead letters")
+    _console.print(f"{what.capitalize()} {done}.")
+
+
+def _parsed(text: str) -> LetterId:
+    try:
+        return LetterId.parse(text)
+    except ValueError:
+        raise Complaint(f"{text!r} names no dead letter: it is written like orders/0190a5d0-...") from None
+
+
+def _with_letters(settings: Settings, work: Callable[[DeadLetters], Awaitable[T]]) -> T:
+    async def go() -> T:
+        async with AsyncExitStack() as stack:
+            databases: Mapping[str, Database] = {domain: await _opened(settings, domain, stack) for domain in DOMAINS}
+            return await work(DeadLetters(databases))
+
+    return asyncio.run(go())
+
+
+async def _opened(settings: Settings, domain: str, stack: AsyncExitStack) -> Database:
+    url = settings.database_of(domain)
+    try:
+        if await pending(url, domain):
+            raise Complaint(f"there is no migrated database of {domain} in {settings.data}: run `bookstall migrate`")
+        database = await open_database(url, name=domain)
+    except DatabaseError as error:
+        raise Complaint(f"the database of {domain} cannot be opened: {error}") from None
+    stack.push_async_callback(database.close)
+    return database

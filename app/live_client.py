@@ -1,0 +1,104 @@
+"""A small GraphQL client as a frontend has one: requests by HTTP, subscriptions by graphql-transport-ws."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any, Self
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
+
+from app.complaint import Complaint
+
+PROTOCOL = Subprotocol("graphql-transport-ws")
+REQUEST_SECONDS = 15.0
+
+Variables = Mapping[str, Any]
+
+
+class LiveClient:
+    """One buyer's connection to a server, by its public API only; raises Complaint for whatever goes wrong."""
+
+    def __init__(self, http: httpx.AsyncClient, socket: ClientConnection) -> None:
+        self._http = http
+        self._socket = socket
+        self._numbers = count(1)
+        self._streams: dict[str, asyncio.Queue[Any]] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(cls, url: str, token: str) -> AsyncIterator[Self]:
+        """A client whose websocket is open and acknowledged."""
+        base = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            async with (
+                httpx.AsyncClient(base_url=base, headers=headers, timeout=REQUEST_SECONDS) as http,
+                connect(f"{base.replace('http', 'ws', 1)}/graphql", subprotocols=[PROTOCOL]) as socket,
+            ):
+                await socket.send(json.dumps({"type": "connection_init", "payload": headers}))
+                acknowledged = json.loads(await socket.recv())
+                if acknowledged.get("type") != "connection_ack":
+                    raise Complaint(f"{url} did not accept the connection: {acknowledged}")
+                client = cls(http, socket)
+                reading = asyncio.create_task(client._read())
+                try:
+                    yield client
+                finally:
+                    reading.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await reading
+        except (OSError, httpx.HTTPError, WebSocketException) as error:
+            reason = str(error) or type(error).__name__
+            raise Complaint(f"no Bookstall server answers at {url}: {reason}".splitlines()[0]) from None
+
+    async def ask(self, document: str, variables: Variables | None = None) -> dict[str, Any]:
+        """The data of a query or mutation."""
+        response = await self._http.post("/graphql", json={"query": document, "variables": variables or {}})
+        try:
+            answer = response.json()
+        except ValueError:
+            raise Complaint(f"the server answered {response.status_code} and no JSON") from None
+        if answer.get("errors"):
+            raise Complaint(f"the server answered: {answer['errors'][0]['message']}")
+        return answer["data"]
+
+    async def follow(self, document: str, variables: Variables | None = None) -> AsyncIterator[dict[str, Any]]:
+        """The updates of a subscription."""
+        identifier = str(next(self._numbers))
+        self._streams[identifier] = queue = asyncio.Queue()
+        payload = {"query": document, "variables": variables or {}}
+        await self._socket.send(json.dumps({"id": identifier, "type": "subscribe", "payload": payload}))
+        while (update := await queue.get()) is not None:
+            if isinstance(update, Complaint):
+                raise update
+            yield update
+
+    async def _read(self) -> None:
+        try:
+            async for text in self._socket:
+                message = json.loads(text)
+                queue = self._streams.get(message.get("id", ""))
+                match message["type"]:
+                    case "ping":
+                        await self._socket.send(json.dumps({"type": "pong"}))
+                    case "next" if queue:
+                        errors = message["payload"].get("errors")
+                        queue.put_nowait(_refused(errors) if errors else message["payload"]["data"])
+                    case "error" if queue:
+                        queue.put_nowait(_refused(message["payload"]))
+                    case "complete" if queue:
+                        queue.put_nowait(None)
+        finally:
+            for queue in self._streams.values():
+                queue.put_nowait(Complaint("the server closed the connection"))
+
+
+def _refused(errors: list[dict[str, Any]]) -> Complaint:
+    return Complaint(f"the server answered: {errors[0]['message']}")

@@ -1,0 +1,144 @@
+"""Builds everything from the settings; the only place that knows concrete classes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from app.complaint import Complaint
+from app.data_folder import DataFolder
+from app.live_feed import LiveFeed
+from app.mail import EmlFiles
+from app.neighbours import StockOfInventory, TitlesOfCatalog
+from app.operators import OperatorsDesk
+from app.payments import MockPayments
+from app.settings import DOMAINS, Settings
+from app.subscriptions import SAGA
+from app.worker import Worker
+from domains.catalog import CatalogService
+from domains.inventory import InventoryService
+from domains.notifications import NotificationsService
+from domains.orders import OrdersService
+from domains.sellers import SellersService
+from graph.auth import EmbeddedIssuer, KeyUnreadable
+from graph.context import Services
+from graph.live import Hub
+from kernel.cache import InProcessCache
+from kernel.database import Database, DatabaseError, open_database
+from kernel.migrations import migrate, pending
+from kernel.sweep import Sweep
+from messaging.consumer import Consumer
+from messaging.inprocess import InProcessTransport
+from messaging.relay import Relay
+from messaging.subscription import handlers_of
+from messaging.transport import Transport
+
+CACHE_IDLE_SECONDS = 30.0
+MAIL_IDLE_SECONDS = 5.0
+STALE_ORDERS_IDLE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """Everything that one process runs on."""
+
+    settings: Settings
+    databases: Mapping[str, Database]
+    transport: Transport
+    services: Services
+    issuer: EmbeddedIssuer
+
+    def worker(self) -> Worker:
+        """Consumers, relays and sweeps of every domain; call it once."""
+        sweeps = self._domain_sweeps()
+        for name, database in self.databases.items():
+            consumer = Consumer(database, handlers_of(name, SAGA))
+            self.transport.consume(name, consumer.events, consumer.receive)
+            sweeps += [*consumer.sweeps(), *Relay(database, self.transport).sweeps()]
+        return Worker(self.transport, sweeps, stop_seconds=self.settings.stop_seconds)
+
+    def _domain_sweeps(self) -> list[Sweep]:
+        orders, catalog, notifications = self.services.orders, self.services.catalog, self.services.notifications
+        return [
+            Sweep(
+                "stale orders", orders.finish_stale,
+                signal=self.databases["orders"].signal("stale"), idle_seconds=STALE_ORDERS_IDLE_SECONDS,
+            ),
+            Sweep(
+                "catalog cache", catalog.refresh_cache,
+                signal=self.databases["catalog"].signal("offers"), idle_seconds=CACHE_IDLE_SECONDS,
+            ),
+            Sweep(
+                "mail", notifications.deliver_due,
+                signal=self.databases["notifications"].signal("deliveries"), idle_seconds=MAIL_IDLE_SECONDS,
+            ),
+        ]  # fmt: skip
+
+
+async def migrate_all(settings: Settings) -> None:
+    """Brings every domain's database to its newest version; raises Complaint."""
+    for domain in DOMAINS:
+        url = settings.database_of(domain)
+        try:
+            if await pending(url, domain):
+                await migrate(url, domain)
+        except DatabaseError as error:
+            raise Complaint(f"the database of {domain} cannot be migrated: {error}") from None
+
+
+@asynccontextmanager
+async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
+    """Opens the databases, which must be migrated, and builds the services; closes all at the end."""
+    folder = DataFolder(settings.data)
+    async with AsyncExitStack() as stack:
+        databases: dict[str, Database] = {}
+        for domain in DOMAINS:
+            try:
+                database = await open_database(settings.database_of(domain), name=domain, pool_size=settings.pool_size)
+            except (DatabaseError, ValueError) as error:
+                raise Complaint(f"the database of {domain} cannot be opened: {error}") from None
+            stack.push_async_callback(database.close)
+            databases[domain] = database
+        transport = InProcessTransport()
+        hub = Hub(LiveFeed(transport))
+        stack.callback(hub.close)
+        yield Shop(
+            settings=settings,
+            databases=databases,
+            transport=transport,
+            services=_services(settings, folder, databases, hub),
+            issuer=embedded_issuer(folder),
+        )
+
+
+def embedded_issuer(folder: DataFolder) -> EmbeddedIssuer:
+    """The issuer whose key lies in the data folder; raises Complaint where the key cannot be read."""
+    try:
+        return EmbeddedIssuer(folder.path)
+    except (KeyUnreadable, OSError) as error:
+        raise Complaint(f"the token key in {folder.path} cannot be used: {error}") from None
+
+
+def _services(settings: Settings, folder: DataFolder, databases: Mapping[str, Database], hub: Hub) -> Services:
+    currency = settings.currency
+    inventory = InventoryService(databases["inventory"], currency=currency)
+    catalog = CatalogService(databases["catalog"], InProcessCache(), currency=currency)
+    orders = OrdersService(
+        databases["orders"],
+        StockOfInventory(inventory),
+        TitlesOfCatalog(catalog),
+        MockPayments(folder.charges),
+        currency=currency,
+    )
+    return Services(
+        orders=orders,
+        inventory=inventory,
+        catalog=catalog,
+        sellers=SellersService(databases["sellers"], currency=currency),
+        notifications=NotificationsService(
+            databases["notifications"], EmlFiles(folder.mail), sender=settings.mail_sender
+        ),
+        hub=hub,
+        desk=OperatorsDesk(databases),
+    )
