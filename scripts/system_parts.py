@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.devstack import find_postgresql
+
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 APT_GET = Path("/usr/bin/apt-get")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -31,16 +33,6 @@ def find_chromium() -> Path | None:
         if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
             return Path(found)
     return None
-
-
-def find_postgresql() -> Path | None:
-    """Return the folder with PostgreSQL's `initdb` and `postgres`, the newest of several, or None."""
-    on_path = shutil.which("postgres")
-    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: float(folder.parent.name))
-    candidates = [*([Path(on_path).resolve().parent] if on_path else []), *reversed(packaged)]
-    return next(
-        (folder for folder in candidates if {"initdb", "postgres"} <= {file.name for file in folder.iterdir()}), None
-    )
 
 
 SYSTEM_PARTS = (
