@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domains.sellers import RegisterSeller, Seller, SellersService
-from domains.sellers.handlers import note_deduction, record_sales, reverse_sales
+from domains.sellers.handlers import note_deduction, record_sales, reduce_sales, reverse_sales
 from kernel.database import Database, open_database
 from kernel.migrations import migrate
 from kernel.pages import PageRequest
@@ -74,7 +74,7 @@ def deliveries_of_an_order(seller_id: UUID) -> list[Delivery]:
         Delivery(note_deduction, StockDeducted(order_id=order_id, lines=(gone,))),
         *(
             Delivery(
-                reverse_sales,
+                reduce_sales,
                 OrderRefunded(order_id=order_id, customer_id="bob", refund_id=uuid4(), amount=650, lines=(line,)),
             )
             for _ in range(2)
