@@ -1,0 +1,118 @@
+"""The payment provider of the embedded form: it moves no money, and writes what it decides into a ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from uuid import UUID
+
+from domains.orders import Captured, NotCharged, Refused
+from kernel.database import outside_transaction
+from kernel.money import Money
+
+CARD = "card"
+DECLINED_CARD = "card-declined"
+
+
+class Verdict(StrEnum):
+    """What was decided about an order's charge; the first decision stands."""
+
+    CAPTURED = "captured"
+    REFUSED = "refused"
+    VOIDED = "voided"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """The decision about an order: the amount that was taken, or the code of the refusal."""
+
+    order_id: UUID
+    verdict: Verdict
+    amount: Money | None = None
+    code: str = ""
+
+
+class MockPayments:
+    """Takes `card` and refuses everything else, once for each order.
+
+    Each decision is a line of JSON in the ledger, written before it is told: it survives a kill, and others can read
+    it with `read_ledger`. Without a ledger decisions last as long as the object.
+    """
+
+    def __init__(self, ledger: Path | None = None) -> None:
+        self._ledger = ledger
+        self._decided: dict[UUID, LedgerEntry] = {}
+        if ledger is not None:
+            _end_last_line(ledger)
+            self._decided = {entry.order_id: entry for entry in read_ledger(ledger)}
+
+    async def charge(self, order_id: UUID, amount: Money, method: str) -> Captured | Refused:
+        """Take the amount, or tell what was decided about the order before."""
+        outside_transaction("charging")
+        return _told(self._decide(_verdict_on(order_id, amount, method)))
+
+    async def lookup(self, order_id: UUID) -> Captured | Refused | NotCharged:
+        """What was decided about the order's charge."""
+        outside_transaction("looking up a charge")
+        entry = self._decided.get(order_id)
+        return NotCharged() if entry is None or entry.verdict is Verdict.VOIDED else _told(entry)
+
+    async def void(self, order_id: UUID) -> Captured | NotCharged:
+        """Refuse what comes for the order from now on; Captured if its money is taken already."""
+        outside_transaction("voiding a charge")
+        told = _told(self._decide(LedgerEntry(order_id, Verdict.VOIDED, code="VOIDED")))
+        return told if isinstance(told, Captured) else NotCharged()
+
+    def _decide(self, entry: LedgerEntry) -> LedgerEntry:
+        """The standing decision about an order: this one, where there is none before it."""
+        if entry.order_id not in self._decided:
+            if self._ledger is not None:
+                _append(self._ledger, entry)
+            self._decided[entry.order_id] = entry
+        return self._decided[entry.order_id]
+
+
+def read_ledger(ledger: Path) -> Iterator[LedgerEntry]:
+    """The decisions of a ledger, oldest first; what a kill cut off in the middle of its line was never told."""
+    lines = ledger.read_text().splitlines() if ledger.exists() else []
+    for line in lines:
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            continue
+        amount = None if fields["amount"] is None else Money(fields["amount"], fields["currency"])
+        yield LedgerEntry(UUID(fields["order"]), Verdict(fields["verdict"]), amount, fields["code"])
+
+
+def _verdict_on(order_id: UUID, amount: Money, method: str) -> LedgerEntry:
+    if method == CARD:
+        return LedgerEntry(order_id, Verdict.CAPTURED, amount)
+    return LedgerEntry(order_id, Verdict.REFUSED, code="DECLINED" if method == DECLINED_CARD else "UNKNOWN_METHOD")
+
+
+def _told(entry: LedgerEntry) -> Captured | Refused:
+    if entry.verdict is Verdict.CAPTURED:
+        return Captured(f"mock-{entry.order_id}")
+    return Refused(entry.code, f"the mock provider says {entry.code}")
+
+
+def _append(ledger: Path, entry: LedgerEntry) -> None:
+    fields = {
+        "order": str(entry.order_id),
+        "verdict": entry.verdict,
+        "amount": entry.amount.minor if entry.amount else None,
+        "currency": entry.amount.currency if entry.amount else None,
+        "code": entry.code,
+    }
+    with ledger.open("a") as file:
+        file.write(json.dumps(fields) + "\n")
+
+
+def _end_last_line(ledger: Path) -> None:
+    """What is appended begins on a line of its own, also after a kill in the middle of one."""
+    if ledger.exists() and (written := ledger.read_text()) and not written.endswith("\n"):
+        with ledger.open("a") as file:
+            file.write("\n")

@@ -1,0 +1,184 @@
+"""The checkout, step by step, as docs/architecture.md numbers the steps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from domains.orders import cart_repository, repository
+from domains.orders.answers import Answers
+from domains.orders.carts import Carts
+from domains.orders.commands import Checkout, CheckoutOutcome, CheckoutRejected, address_of, input_problems
+from domains.orders.errors import AmountMismatch, CartEmpty
+from domains.orders.model import (
+    Cart,
+    CartLine,
+    HoldLine,
+    Offer,
+    OrderStatus,
+    PaymentStatus,
+    new_number,
+    problems_of,
+)
+from domains.orders.outcome import Outcomes
+from domains.orders.payment import Captured, NotHeld, Refused, Unknown
+from domains.orders.ports import PaymentProvider, StockHolds
+from kernel.database import Database, Transaction
+from kernel.errors import Problem, UnsupportedCurrency
+from kernel.ids import new_id
+from kernel.money import Money
+
+FIRST_VERSION = 1
+OPENING_TRIES = 10
+"""How often a checkout starts over because its buyer's cart or orders changed meanwhile."""
+PLACING_SECONDS = 600
+"""How long an order may wait for its charge to begin before the sweep looks after it."""
+CHARGE_SECONDS = 30
+"""How long a charge may take."""
+LATE_SECONDS = 60
+"""How long after a charge's deadline the sweep looks it up."""
+HOLD_SECONDS = 2 * 3600
+"""How long stock is held while a payment's outcome is unknown."""
+
+
+class Overtaken(Exception):
+    """The buyer's cart or orders changed since they were read: read them again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """A PENDING order on its way to be paid."""
+
+    id: UUID
+    total: Money
+    lines: tuple[HoldLine, ...]
+
+
+class Checkouts:
+    """Takes carts to paid orders."""
+
+    def __init__(
+        self,
+        database: Database,
+        stock: StockHolds,
+        payments: PaymentProvider,
+        *,
+        carts: Carts,
+        answers: Answers,
+        outcomes: Outcomes,
+    ) -> None:
+        self._database = database
+        self._stock = stock
+        self._payments = payments
+        self._carts = carts
+        self._answers = answers
+        self._outcomes = outcomes
+
+    async def checkout(self, command: Checkout) -> CheckoutOutcome:
+        """Buy what is in the cart, once for each idempotency key."""
+        for _ in range(OPENING_TRIES):
+            if answer := await self._answers.earlier(command):  # step 2
+                return answer
+            cart = await self._carts.read(command.buyer_id)  # step 3
+            if problems := problems_of_checkout(command, cart):
+                return await self._answers.earlier(command) or CheckoutRejected(problems=problems, cart=cart)
+            if order := await self._place(command, cart):  # step 4
+                return await self._buy(order, command.payment_method)
+        raise RuntimeError("the cart changed again and again while it was bought")
+
+    async def _buy(self, order: PlacedOrder, method: str) -> CheckoutOutcome:
+        outcome = await self._hold(order) or await self._charge(order, method)  # steps 5 and 6
+        await self._outcomes.record(order.id, outcome)  # steps 6 and 7
+        return await self._answers.of_order(order.id, replayed=False)  # step 8
+
+    async def _place(self, command: Checkout, cart: Cart) -> PlacedOrder | None:
+        """Write the attempt and the PENDING order; None if another request of the buyer came first."""
+        lines = tuple(HoldLine(line.listing_id, line.quantity, line.unit_price) for line in cart.lines)
+        order = PlacedOrder(new_id(), cart.total, lines)
+        try:
+            await self._database.transact(lambda tx: _write(tx, command, cart, order.id))
+        except Overtaken:
+            return None
+        return order
+
+    async def _hold(self, order: PlacedOrder) -> NotHeld | None:
+        shortages = await self._stock.hold(order.id, order.lines)
+        return NotHeld(problems_of(shortages, order.lines)) if shortages else None
+
+    async def _charge(self, order: PlacedOrder, method: str) -> Captured | Refused | Unknown:
+        """Ask for the money, after it was written down until when an answer is expected."""
+        begun = await self._database.write(
+            repository.BEGIN_CHARGE,
+            id=order.id,
+            deadline_seconds=CHARGE_SECONDS,
+            look_seconds=CHARGE_SECONDS + LATE_SECONDS,
+        )
+        if begun is None:  # so late that the sweep has ended the order
+            return Unknown()
+        await self._stock.renew(order.id, HOLD_SECONDS)
+        return await self._payments.charge(order.id, order.total, method)
+
+
+def problems_of_checkout(command: Checkout, cart: Cart) -> tuple[Problem, ...]:
+    """All that keeps this cart from being bought with this request."""
+    problems = input_problems(command)
+    agreed, total = command.amount, cart.total
+    if not cart.lines:
+        problems.append(CartEmpty())
+    elif agreed.currency != total.currency:
+        path = ("input", "amount", "currency")
+        problems.append(UnsupportedCurrency(path=path, currency=agreed.currency, supported=total.currency))
+    elif agreed != total:
+        problems.append(AmountMismatch(agreed=agreed, total=total))
+    return (*problems, *cart.problems)
+
+
+async def _write(tx: Transaction, command: Checkout, cart: Cart, order_id: UUID) -> None:
+    """The rows of step 4; raises Overtaken and so leaves none if the cart, the key or the buyer is taken."""
+    if await cart_repository.lock_cart(tx, cart.buyer_id) != cart.version:
+        raise Overtaken
+    placed = await tx.one(
+        repository.ADD_ORDER,
+        id=order_id,
+        number=new_number(),
+        buyer_id=command.buyer_id,
+        buyer_email=command.buyer_email,
+        status=OrderStatus.PENDING,
+        payment_status=PaymentStatus.PENDING,
+        version=FIRST_VERSION,
+        settled=False,
+        total=cart.total.minor,
+        currency=cart.total.currency,
+        address=asdict(address_of(command.address)),
+        seconds=PLACING_SECONDS,
+    )
+    if placed is None:
+        raise Overtaken
+    attempt = await tx.one(
+        repository.ADD_ATTEMPT,
+        buyer_id=command.buyer_id,
+        key=command.key,
+        fingerprint=command.fingerprint,
+        order_id=order_id,
+    )
+    if attempt is None:
+        raise Overtaken
+    rows = [_row(order_id, place, line, line.offer) for place, line in enumerate(cart.lines) if line.offer]
+    await tx.many(repository.ADD_LINE, rows)
+    await repository.add_entry(tx, order_id, FIRST_VERSION, event="OrderPlaced", domain="orders", what="OrderPlaced")
+
+
+def _row(order_id: UUID, position: int, line: CartLine, offer: Offer) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        "order_id": order_id,
+        "position": position,
+        "listing_id": line.listing_id,
+        "isbn": line.isbn,
+        "title": line.title or line.isbn,
+        "seller_id": offer.seller_id,
+        "seller_owner_id": offer.owner_id,
+        "quantity": line.quantity,
+        "unit_price": line.unit_price.minor,
+        "grade": offer.grade,
+    }

@@ -1,0 +1,234 @@
+"""Every SQL statement that changes orders: attempts, payments, receipts, timeline."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Integer, String, and_, exists, literal_column, select, union_all, update
+
+from domains.orders.model import OrderStatus, PaymentStatus
+from domains.orders.tables import PENDING, attempts, order_lines, orders, payments, receipts, refunds, timeline
+from kernel.columns import in_seconds, insert_row, now, param
+from kernel.database import Statement, Transaction
+
+T = TypeVar("T")
+
+
+class OrderHead(NamedTuple):
+    """What a change of a locked order goes by."""
+
+    id: UUID
+    number: str
+    buyer_id: str
+    buyer_email: str | None
+    status: OrderStatus
+    version: int
+    total: int
+    currency: str
+    placed_at: datetime
+    charge_deadline: datetime | None
+
+
+class StateRow(NamedTuple):
+    """An order's state after a step."""
+
+    version: int
+    status: OrderStatus
+    payment_status: PaymentStatus
+    settled: bool
+
+
+class EarlierRow(NamedTuple):
+    """An order that a buyer began before; `fingerprint` is None but for the one of the key that was asked for."""
+
+    order_id: UUID
+    fingerprint: str | None
+
+
+class StaleRow(NamedTuple):
+    """An order that the sweep looks after: to give back its hold where there is a reason, to finish it otherwise."""
+
+    id: UUID
+    release_reason: str | None
+
+
+class IdRow(NamedTuple):
+    """The id of an order."""
+
+    id: UUID
+
+
+class MomentRow(NamedTuple):
+    """When it happened."""
+
+    at: datetime
+
+
+class SellerRow(NamedTuple):
+    """A seller of an order."""
+
+    seller_id: UUID
+
+
+class ProblemsRow(NamedTuple):
+    """The stored answer of an attempt."""
+
+    problems: list[dict[str, Any]] | None
+
+
+_ID = orders.c.id == param(orders.c.id)
+_ATTEMPT = (attempts.c.buyer_id == param(attempts.c.buyer_id), attempts.c.key == param(attempts.c.key))
+_MISSING = exists().where(receipts.c.order_id == orders.c.id, receipts.c.received_at.is_(None))
+
+FIND_SELLERS = Statement(
+    select(order_lines.c.seller_id)
+    .where(order_lines.c.order_id == param(order_lines.c.order_id))
+    .distinct()
+    .order_by(order_lines.c.seller_id),
+    SellerRow,
+)
+ADD_ORDER = Statement(
+    insert_row(orders, without=("charge_deadline", "paid_at", "release_reason"))
+    .values(placed_at=now(), look_at=in_seconds(param(Integer, "seconds")))
+    .on_conflict_do_nothing()
+    .returning(orders.c.id),
+    IdRow,
+)
+ADD_LINE = Statement(insert_row(order_lines))
+LOCK_ORDER = Statement(
+    select(*(orders.c[name] for name in OrderHead._fields)).where(_ID).with_for_update(key_share=True), OrderHead
+)
+BEGIN_CHARGE = Statement(
+    update(orders)
+    .where(_ID, PENDING)
+    .values(
+        charge_deadline=in_seconds(param(Integer, "deadline_seconds")),
+        look_at=in_seconds(param(Integer, "look_seconds")),
+    )
+    .returning(orders.c.id),
+    IdRow,
+)
+MARK_PAID = Statement(
+    update(orders)
+    .where(_ID)
+    .values(status=OrderStatus.PAID, payment_status=PaymentStatus.CAPTURED, paid_at=now(), look_at=None)
+    .returning(orders.c.paid_at.label("at")),
+    MomentRow,
+)
+MARK_ENDED = Statement(
+    update(orders)
+    .where(_ID)
+    .values(
+        status=param(orders.c.status),
+        payment_status=PaymentStatus.FAILED,
+        release_reason=param(orders.c.release_reason),
+        look_at=in_seconds(param(Integer, "seconds")),
+    )
+)
+MARK_RELEASED = Statement(update(orders).where(_ID).values(release_reason=None, look_at=None))
+MARK_REFUNDING = Statement(update(orders).where(_ID).values(payment_status=PaymentStatus.REFUND_PENDING))
+CLAIM_STALE = Statement(
+    update(orders)
+    .where(
+        orders.c.id.in_(
+            select(orders.c.id)
+            .where(orders.c.look_at <= now())
+            .order_by(orders.c.look_at)
+            .limit(param(Integer, "count"))
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+    )
+    .values(look_at=in_seconds(param(Integer, "seconds")))
+    .returning(orders.c.id, orders.c.release_reason),
+    StaleRow,
+)
+STEP = Statement(
+    update(orders)
+    .where(_ID)
+    .values(version=orders.c.version + 1, settled=and_(orders.c.status != OrderStatus.PENDING, ~_MISSING))
+    .returning(*(orders.c[name] for name in StateRow._fields)),
+    StateRow,
+)
+
+ADD_ATTEMPT = Statement(
+    insert_row(attempts, without=("problems",)).on_conflict_do_nothing().returning(attempts.c.order_id.label("id")),
+    IdRow,
+)
+FIND_EARLIER = Statement(
+    union_all(
+        select(attempts.c.order_id, attempts.c.fingerprint).where(*_ATTEMPT),
+        select(orders.c.id, literal_column("NULL", String)).where(
+            orders.c.buyer_id == param(orders.c.buyer_id), PENDING
+        ),
+    ),
+    EarlierRow,
+)
+FIND_ATTEMPT = Statement(select(attempts.c.order_id.label("id")).where(*_ATTEMPT), IdRow)
+ANSWER_ATTEMPT = Statement(
+    update(attempts)
+    .where(attempts.c.order_id == param(attempts.c.order_id))
+    .values(problems=param(attempts.c.problems))
+)
+FIND_PROBLEMS = Statement(
+    select(attempts.c.problems).where(attempts.c.order_id == param(attempts.c.order_id)), ProblemsRow
+)
+
+ADD_PAYMENT = Statement(insert_row(payments).values(captured_at=now(), refunded=0).on_conflict_do_nothing())
+ADD_REFUND = Statement(
+    insert_row(refunds).values(asked_at=now()).on_conflict_do_nothing().returning(refunds.c.id), IdRow
+)
+EXPECT = Statement(insert_row(receipts, without=("received_at",)).on_conflict_do_nothing())
+TICK = Statement(
+    update(receipts)
+    .where(
+        receipts.c.order_id == param(receipts.c.order_id),
+        receipts.c.what == param(receipts.c.what),
+        receipts.c.received_at.is_(None),
+    )
+    .values(received_at=now())
+)
+ADD_ENTRY = Statement(
+    insert_row(timeline).values(at=now()).on_conflict_do_nothing().returning(timeline.c.at), MomentRow
+)
+
+
+async def lock_order(tx: Transaction, order_id: UUID) -> OrderHead | None:
+    """An order that nobody else changes before this transaction ends."""
+    return await tx.one(LOCK_ORDER, id=order_id)
+
+
+async def add_entry(
+    tx: Transaction, order_id: UUID, version: int, *, event: str, domain: str, what: str, detail: str | None = None
+) -> datetime | None:
+    """Write a step onto an order's timeline; when it happened, None if it is there already."""
+    row = await tx.one(
+        ADD_ENTRY, order_id=order_id, version=version, event=event, domain=domain, what=what, detail=detail
+    )
+    return row.at if row else None
+
+
+async def sellers_of(tx: Transaction, order_id: UUID) -> tuple[UUID, ...]:
+    """The sellers of an order's lines."""
+    return tuple(row.seller_id for row in await tx.all(FIND_SELLERS, order_id=order_id))
+
+
+async def expect(tx: Transaction, order_id: UUID, receipts: Iterable[str]) -> None:
+    """The order is not settled before these receipts have come."""
+    await tx.many(EXPECT, [{"order_id": order_id, "what": what} for what in receipts])
+
+
+async def next_state(tx: Transaction, order_id: UUID) -> StateRow:
+    """A locked order's state, one version on and settled if no receipt is missing."""
+    return _there(await tx.one(STEP, id=order_id))
+
+
+async def mark_paid(tx: Transaction, order_id: UUID) -> datetime:
+    """A locked order is paid from this moment on."""
+    return _there(await tx.one(MARK_PAID, id=order_id)).at
+
+
+def _there(row: T | None) -> T:
+    if row is None:
+        raise LookupError("a locked order is gone")
+    return row

@@ -1,0 +1,111 @@
+"""What others may ask of orders: carts, checkouts, and what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from domains.orders import views
+from domains.orders.answers import Answers
+from domains.orders.carts import Carts
+from domains.orders.checkout import Checkouts
+from domains.orders.commands import AddToCart, Checkout, CheckoutOutcome, SetCartLine, stored_key
+from domains.orders.model import Cart, Order, OrderStatus, read_number
+from domains.orders.outcome import Outcomes
+from domains.orders.payment import Outcome
+from domains.orders.ports import BookTitles, PaymentProvider, StockHolds
+from domains.orders.sweep import StaleOrders
+from kernel.database import Database
+from kernel.errors import Problem
+from kernel.logging import log
+from kernel.pages import Page, PageRequest
+
+_log = log(__name__)
+
+
+class OrdersService:
+    """The orders domain: its collaborators come from outside."""
+
+    def __init__(
+        self, database: Database, stock: StockHolds, titles: BookTitles, payments: PaymentProvider, *, currency: str
+    ) -> None:
+        self._database = database
+        self._carts = Carts(database, stock, titles, currency=currency)
+        self._answers = Answers(database, self._carts)
+        self._outcomes = Outcomes(database, stock)
+        self._checkouts = Checkouts(
+            database, stock, payments, carts=self._carts, answers=self._answers, outcomes=self._outcomes
+        )
+        self._stale = StaleOrders(database, stock, payments, outcomes=self._outcomes)
+        self._running: set[asyncio.Task[CheckoutOutcome]] = set()
+
+    # --- carts
+
+    async def cart_of(self, buyer_id: str) -> Cart:
+        """A buyer's cart, empty where there never was one."""
+        return await self._carts.read(buyer_id)
+
+    async def add_to_cart(self, command: AddToCart) -> Cart | tuple[Problem, ...]:
+        """Put copies into the cart; the cart, or InvalidField, OfferGone, OwnBook."""
+        return await self._carts.add(command)
+
+    async def set_cart_line(self, command: SetCartLine) -> Cart | tuple[Problem, ...]:
+        """Have so many copies in the cart, at the current price; the cart, or InvalidField, OfferGone, OwnBook."""
+        return await self._carts.set_line(command)
+
+    async def clear_cart(self, buyer_id: str) -> Cart:
+        """Take everything out of the cart."""
+        return await self._carts.clear(buyer_id)
+
+    # --- checkouts
+
+    async def checkout(self, command: Checkout) -> CheckoutOutcome:
+        """Buy what is in the cart; goes on to its end also when the caller is cancelled."""
+        task = asyncio.create_task(self._checkouts.checkout(command))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    async def checkout_attempt(self, buyer_id: str, key: str) -> CheckoutOutcome | None:
+        """What became of the checkout with this key; None where it bound none."""
+        return await self._answers.of_attempt(buyer_id, stored_key(key))
+
+    async def record_outcome(self, order_id: UUID, outcome: Outcome) -> CheckoutOutcome:
+        """Record what became of paying for an order, and give its answer; LookupError if there is no such order."""
+        await self._outcomes.record(order_id, outcome)
+        return await self._answers.of_order(order_id, replayed=True)
+
+    async def finish_stale(self) -> int:
+        """The sweep: finish orders whose checkout was cut off or whose charge was not answered; how many were."""
+        return await self._stale.finish()
+
+    async def finish_running(self) -> None:
+        """Wait for checkouts that run, also those whose callers have gone: before a shutdown."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    # --- orders
+
+    async def find_order(self, viewer_id: str, *, id: UUID | None = None, number: str | None = None) -> Order | None:
+        """The viewer's own order with this id or number; somebody else's is not found."""
+        wanted = id or (number and await self._id_of(number))
+        order = (await self.find_orders([wanted])).get(wanted) if wanted else None
+        return order if order and order.buyer_id == viewer_id else None
+
+    async def find_orders(self, ids: Sequence[UUID]) -> dict[UUID, Order]:
+        """The orders with these ids, whoever's they are; unknown ones are absent."""
+        return await views.orders_with(self._database.read(), ids)
+
+    async def orders_of(self, buyer_id: str, status: OrderStatus | None, page: PageRequest) -> Page[Order]:
+        """A buyer's orders, newest first; raises InvalidCursor."""
+        return await views.orders_of(self._database.read(), buyer_id, status, page)
+
+    async def _id_of(self, number: str) -> UUID | None:
+        row = await self._database.read().one(views.FIND_BY_NUMBER, number=read_number(number))
+        return row.id if row else None
+
+    def _ended(self, task: asyncio.Task[CheckoutOutcome]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("a checkout failed", exc_info=error)

@@ -1,0 +1,54 @@
+"""The sweep: finishes orders that whoever placed them did not finish, and gives back what is held for ended ones."""
+
+from __future__ import annotations
+
+from domains.orders import repository
+from domains.orders.checkout import HOLD_SECONDS
+from domains.orders.outcome import Outcomes
+from domains.orders.payment import NotCharged, Unknown
+from domains.orders.ports import PaymentProvider, StockHolds
+from domains.orders.repository import StaleRow
+from kernel.database import Database
+from kernel.logging import log
+
+BATCH = 50
+LEASE_SECONDS = 60
+"""How long a claimed order is left to this sweep, and so how soon it is looked at again."""
+
+_log = log(__name__)
+
+
+class StaleOrders:
+    """Looks after orders whose `look_at` is past by the database's clock."""
+
+    def __init__(self, database: Database, stock: StockHolds, payments: PaymentProvider, *, outcomes: Outcomes) -> None:
+        self._database = database
+        self._stock = stock
+        self._payments = payments
+        self._outcomes = outcomes
+
+    async def finish(self) -> int:
+        """Finish what is stale; how many orders were. One that cannot be finished stops no other."""
+        async with self._database.transaction() as tx:
+            stale = await tx.all(repository.CLAIM_STALE, count=BATCH, seconds=LEASE_SECONDS)
+        finished = 0
+        for row in stale:
+            try:
+                finished += await self._finish_one(row)
+            except Exception as error:
+                _log.warning("a stale order could not be finished", order_id=str(row.id), exc_info=error)
+        return finished
+
+    async def _finish_one(self, row: StaleRow) -> bool:
+        if row.release_reason is not None:
+            await self._outcomes.release(row.id, row.release_reason)
+            return True
+        outcome = await self._payments.lookup(row.id)
+        if isinstance(outcome, NotCharged):
+            # Final only when the provider has promised it: a slow gateway's charge may still be on its way.
+            outcome = await self._payments.void(row.id)
+        if isinstance(outcome, Unknown):
+            await self._stock.renew(row.id, HOLD_SECONDS)
+            return False
+        await self._outcomes.record(row.id, outcome)
+        return True
