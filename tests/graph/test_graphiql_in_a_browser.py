@@ -1,17 +1,17 @@
 """GraphiQL in a real browser: it plays the shop offline, without an error and within its policy."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
 from scripts.system_parts import find_chromium
+from tests.server import Server
 
 pytestmark = pytest.mark.browser
 
@@ -21,21 +21,7 @@ COUNT_VIOLATIONS = """
     window.violations = [];
     addEventListener('securitypolicyviolation', (event) => window.violations.push(event.violatedDirective));
 """
-UNTIL_STORED = """
-    (tab) => new Promise((stored) => {
-        const look = () => JSON.parse(localStorage.getItem('graphiql:tabState')).activeTabIndex === tab
-            ? stored() : requestAnimationFrame(look);
-        look();
-    })
-"""
-
-
-class Server(Protocol):
-    """What these tests need of the running shop."""
-
-    url: str
-
-    def token(self, name: str, role: str) -> str: ...
+STORED_TAB = "JSON.parse(localStorage.getItem('graphiql:tabState')).activeTabIndex"
 
 
 class Desk:
@@ -151,14 +137,16 @@ async def test_a_visitor_searches_buys_and_watches(browser: Browser, server: Ser
 async def test_a_first_visit_opens_the_tabs_of_one_purchase(browser: Browser, server: Server) -> None:
     async with desk_at(browser, server) as desk:
         assert await desk.page.get_by_role("tab").all_inner_texts() == TABS
-        await expect(desk.page.locator(".bookstall-wordmark")).to_contain_text("sample-buyer")
+        session = await (await desk.page.request.get(f"{server.url}/graphiql/session")).json()
+        await expect(desk.page.locator(".bookstall-wordmark")).to_contain_text(session["viewer"])
 
 
-async def test_a_reload_keeps_the_tabs_and_the_one_that_was_open(browser: Browser, server: Server) -> None:
+async def test_a_reload_keeps_the_tabs_and_the_one_that_was_open(
+    browser: Browser, server: Server, eventually: Callable[..., Awaitable[Any]]
+) -> None:
     async with desk_at(browser, server) as desk:
         await desk.open_tab("Checkout")
-        async with asyncio.timeout(10):
-            await desk.page.evaluate(UNTIL_STORED, TABS.index("Checkout"))
+        await eventually(lambda: desk.page.evaluate(f"{STORED_TAB} === {TABS.index('Checkout')}"))
         await desk.page.reload()
         await expect(desk.page.locator(".graphiql-query-editor .view-lines")).to_contain_text("mutation Checkout")
         assert await desk.page.get_by_role("tab").all_inner_texts() == TABS
@@ -166,7 +154,7 @@ async def test_a_reload_keeps_the_tabs_and_the_one_that_was_open(browser: Browse
 
 async def test_the_visitors_own_authorization_takes_the_place_of_the_sessions(browser: Browser, server: Server) -> None:
     async with desk_at(browser, server) as desk:
-        own = f"Bearer {server.token('bob', 'buyer')}"
+        own = f"Bearer {server.token('bob')}"
         await desk.write("Headers", {"authorization": own})
         await desk.ask()
         assert await desk.requests[-1].header_value("authorization") == own

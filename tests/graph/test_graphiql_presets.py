@@ -1,0 +1,58 @@
+"""GraphiQL's example tabs are documents that the committed schema takes, with variables that fit them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
+from graphql.execution.values import get_variable_values
+
+ROOT = Path(__file__).parents[2]
+PRESETS = sorted((ROOT / "web" / "graphiql" / "src" / "presets").glob("*.graphql"))
+NAMES = ["Search", "AddToCart", "Cart", "Checkout", "OrderUpdates", "StockUpdates", "Notifications", "PublishListing"]
+
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    return build_schema((ROOT / "graph" / "schema.graphql").read_text(encoding="utf-8"))
+
+
+def operation_of(preset: Path) -> OperationDefinitionNode:
+    (operation,) = parse(preset.read_text(encoding="utf-8")).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    return operation
+
+
+def test_the_tabs_follow_one_purchase() -> None:
+    operations = [operation_of(preset) for preset in PRESETS]
+    assert [operation.name.value for operation in operations if operation.name] == NAMES
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.stem)
+def test_a_tab_opens_with_a_hint(preset: Path) -> None:
+    lines = preset.read_text(encoding="utf-8").splitlines()
+    hint = [line for line in lines if line.startswith("#")]
+    assert 1 <= len(hint) <= 2
+    assert lines[: len(hint)] == hint
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.stem)
+def test_a_tab_is_valid_against_the_schema(schema: GraphQLSchema, preset: Path) -> None:
+    assert validate(schema, parse(preset.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.stem)
+def test_a_tab_has_the_variables_that_it_asks_for(schema: GraphQLSchema, preset: Path) -> None:
+    asked = operation_of(preset).variable_definitions or ()
+    file = preset.with_suffix(".json")
+    given = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    assert set(given) == {definition.variable.name.value for definition in asked}
+    values = get_variable_values(schema, asked, given)
+    assert not isinstance(values, list), values
+
+
+def test_the_built_page_holds_the_tabs_of_the_sources() -> None:
+    built = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "graph/static/graphiql/assets").glob("*.js"))
+    for preset in PRESETS:
+        hint = preset.read_text(encoding="utf-8").splitlines()[0]
+        assert hint in built, f"{preset.stem} is not built: run scripts/build_graphiql.sh"
