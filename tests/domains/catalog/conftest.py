@@ -1,0 +1,81 @@
+"""Bookcases on both kinds of database, each on a copy of one that is migrated once."""
+
+import itertools
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.devstack import PostgreSQL, find_postgresql
+from domains.catalog import read_sample_books
+from kernel.migrations import migrate
+from tests.domains.catalog.bookcase import Bookcase, open_bookcase
+
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+SAMPLE_BOOKS = 500
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+async def catalog_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database file, to copy."""
+    path = tmp_path_factory.mktemp("catalog") / "template.db"
+    await migrate(f"sqlite:///{path}", "catalog")
+    return path
+
+
+@pytest.fixture(scope="session")
+def catalog_server() -> Iterator[PostgreSQL]:
+    """A private PostgreSQL."""
+    binaries = find_postgresql()
+    assert binaries is not None, "PostgreSQL's server binaries are missing"
+    server = PostgreSQL(binaries)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+async def catalog_on_postgresql(catalog_server: PostgreSQL) -> PostgreSQL:
+    """A server with a migrated database called `template_catalog`, to copy."""
+    await migrate(catalog_server.create_database("template_catalog"), "catalog")
+    return catalog_server
+
+
+def _copied(request: pytest.FixtureRequest, folder: Path) -> str:
+    """The URL of a fresh copy of the kind that the test is run for."""
+    template = request.getfixturevalue(f"catalog_on_{request.param}")
+    if isinstance(template, PostgreSQL):
+        return template.create_database(f"catalog_{next(_numbers)}", template="template_catalog")
+    copy = folder / f"catalog_{next(_numbers)}.db"
+    shutil.copy(template, copy)
+    return f"sqlite:///{copy}"
+
+
+@pytest.fixture(params=KINDS)
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty catalog's database."""
+    return _copied(request, tmp_path)
+
+
+@pytest.fixture
+async def bookcase(catalog_url: str) -> AsyncIterator[Bookcase]:
+    """An empty catalog."""
+    async with open_bookcase(catalog_url) as bookcase:
+        yield bookcase
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def library_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The library's database, still empty."""
+    return _copied(request, tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="session")
+async def library(library_url: str) -> AsyncIterator[Bookcase]:
+    """A catalog of 500 real books, for tests that add and change none."""
+    async with open_bookcase(library_url) as library:
+        await library.service.add_books(read_sample_books(SAMPLE_BOOKS))
+        yield library
