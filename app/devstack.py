@@ -27,7 +27,10 @@ def find_postgresql() -> Path | None:
 
 
 class PostgreSQL:
-    """A PostgreSQL server with a data folder and a port of its own; `durable` makes its commits wait for the disk."""
+    """A PostgreSQL server with a data folder and a port of its own.
+
+    Its commits survive `kill`, and the machine's end too if it is `durable`.
+    """
 
     def __init__(self, binaries: Path, *, durable: bool = False) -> None:
         self._binaries = binaries
@@ -40,27 +43,31 @@ class PostgreSQL:
         """Start, on the data of before if there is any; ServerFailed if it does not come up."""
         if self._folder is None:
             self._folder = self._new_folder()
-            self._run("initdb", "-D", self._data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+            self._run_server_program(
+                "initdb", "-D", self._data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"
+            )
             self.port = _free_port()
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": self._folder, "port": self.port}
         if not self._durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         log = self._folder / "log"
-        self._run("pg_ctl", "-D", self._data, "-l", log, "-w", "-t", _START_SECONDS, "-o", options, "start")
+        self._run_server_program(
+            "pg_ctl", "-D", self._data, "-l", log, "-w", "-t", _START_SECONDS, "-o", options, "start"
+        )
 
     def stop(self) -> None:
         """Stop and delete everything."""
         if self._folder is None:
             return
         if self.is_running():
-            self._run("pg_ctl", "-D", self._data, "-w", "-m", "fast", "stop")
+            self._run_server_program("pg_ctl", "-D", self._data, "-w", "-m", "fast", "stop")
         shutil.rmtree(self._folder)
         self._folder = None
 
     def kill(self) -> None:
-        """End it as a power failure would; `start` recovers its data."""
-        self._run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
+        """End it in the middle of whatever it does; `start` recovers its data."""
+        self._run_server_program("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
 
     def is_running(self) -> bool:
         """Whether the server process lives."""
@@ -88,11 +95,13 @@ class PostgreSQL:
             shutil.chown(folder, self._account)
         return folder
 
-    def _run(self, program: str, *arguments: object) -> None:
-        """Run one of PostgreSQL's programs, not as root: it refuses that."""
-        command = [str(self._binaries / program), *map(str, arguments)]
-        if self._account is not None:
-            command = ["runuser", "-u", self._account, "--", *command]
+    def _run_server_program(self, program: str, *arguments: object) -> None:
+        """Run one of the programs that refuse to be run by root."""
+        as_account = () if self._account is None else ("runuser", "-u", self._account, "--")
+        self._run(program, *arguments, before=as_account)
+
+    def _run(self, program: str, *arguments: object, before: tuple[str, ...] = ()) -> None:
+        command = [*before, str(self._binaries / program), *map(str, arguments)]
         # A server that inherits a pipe keeps it open: its output goes to a file.
         with tempfile.TemporaryFile("w+") as output:
             ended = subprocess.run(  # noqa: S603 - the programs and their arguments are our own

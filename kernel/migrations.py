@@ -19,6 +19,9 @@ from kernel.database import DatabaseError, Unavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
+# Alembic's `op` and `context` are global: one migration at a time in a process.
+_alembic = asyncio.Lock()
+
 _DOMAINS = Path(__file__).parent.parent / "domains"
 _LOCK_KEY = 7_215_531
 _BUSY_SECONDS = 30
@@ -168,10 +171,11 @@ async def _postgresql_version(url: str) -> str | None:
 async def _in_transaction(url: str, work: Callable[[Connection], None]) -> None:
     """Run work in one transaction, which no other migration shares, on an engine that lives no longer."""
     parts = make_url(url)
-    if parts.drivername == "sqlite":
-        await asyncio.to_thread(_in_sqlite, parts, work)
-    else:
-        await _in_postgresql(parts, work)
+    async with _alembic:
+        if parts.drivername == "sqlite":
+            await asyncio.to_thread(_in_sqlite, parts, work)
+        else:
+            await _in_postgresql(parts, work)
 
 
 def _in_sqlite(url: URL, work: Callable[[Connection], None]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -139,7 +139,7 @@ class PostgresqlDatabase(BaseDatabase):
         try:
             await transaction.connection.execute("COMMIT")
         except DRIVER_ERRORS as error:
-            transaction.connection.terminate()
+            _drop(transaction.connection)
             raise translated(error) from None
         finally:
             await self._pool.release(transaction.connection)
@@ -147,11 +147,10 @@ class PostgresqlDatabase(BaseDatabase):
 
     async def _roll_back(self, connection: Connection) -> None:
         try:
-            if not connection.is_closed():
-                await connection.execute("ROLLBACK")
+            await connection.execute("ROLLBACK")
         except DRIVER_ERRORS:
             # The server rolls back what a lost connection has left.
-            connection.terminate()
+            _drop(connection)
         finally:
             await self._pool.release(connection)
 
@@ -193,6 +192,12 @@ class PostgresqlTransaction(OpenTransaction):
             await self.connection.executemany(sql, rows)
         except DRIVER_ERRORS as error:
             raise translated(error) from None
+
+
+def _drop(connection: Connection) -> None:
+    """End a connection, which the pool has taken back already when it was lost."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 async def _fetched(connection: Connection, sql: str, arguments: Arguments) -> Sequence[Record]:

@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from weakref import WeakSet
 
 from sqlalchemy import DateTime, Enum, Float, Insert, Numeric
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import Dialect
@@ -85,6 +86,8 @@ class Plan:
         self.name = name
         self._dialect = _DIALECTS[dialect]
         columns = core.exported_columns if hasattr(core, "exported_columns") else {}
+        if dialect == "postgresql" and isinstance(core, sqlite.Insert):
+            raise TypeError(f"{name}: SQLite's insert compiles for SQLite alone: use kernel.columns.insert_row")
         if isinstance(core, Insert) and not columns:
             core = core.inline()
         self._compiled: SQLCompiler = core.compile(dialect=self._dialect)

@@ -1,0 +1,22 @@
+"""The migrations of every domain make exactly the tables that its statements are written for."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from kernel.migrations import differences, migrate
+
+DOMAINS = sorted(path.parent.name for path in (Path(__file__).parents[2] / "domains").glob("*/tables.py"))
+
+
+def test_every_domain_has_tables_of_its_own() -> None:
+    assert DOMAINS == ["catalog", "inventory", "notifications", "orders", "sellers"]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+async def test_the_migrations_of_a_domain_make_its_tables(domain: str, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/{domain}.db"
+    await migrate(url, domain)
+    metadata = importlib.import_module(f"domains.{domain}.tables").metadata
+    assert await differences(url, domain, metadata) == []
