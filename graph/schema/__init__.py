@@ -1,0 +1,79 @@
+"""The schema: every part's queries, mutations and subscriptions, merged."""
+
+from __future__ import annotations
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from graph.errors import PresentErrors, is_expected
+from graph.limits import DOCUMENTS_CACHED, limit_tokens
+from graph.schema import enums as enums
+from graph.schema.cart import CartMutation
+from graph.schema.catalog import CatalogMutation, CatalogQuery
+from graph.schema.checkout import CheckoutMutation, CheckoutQuery
+from graph.schema.inventory import InventoryMutation, InventorySubscription
+from graph.schema.listings import ListingsMutation
+from graph.schema.notifications import NotificationsMutation, NotificationsSubscription
+from graph.schema.operators import OperatorsMutation
+from graph.schema.orders import OrdersQuery, OrdersSubscription
+from graph.schema.scalars import SCALARS
+from graph.schema.sellers import SellersQuery, SellersSubscription
+from graph.schema.viewer import ViewerQuery
+from kernel.logging import log
+
+_log = log(__name__)
+
+
+@strawberry.type(description="What can be asked.")
+class Query(ViewerQuery, CatalogQuery, SellersQuery, OrdersQuery, CheckoutQuery):
+    pass
+
+
+@strawberry.type(
+    description="What can be done. A failure that can be expected is a member of the answer, never a top-level error."
+)
+class Mutation(
+    CartMutation,
+    CheckoutMutation,
+    NotificationsMutation,
+    ListingsMutation,
+    InventoryMutation,
+    CatalogMutation,
+    OperatorsMutation,
+):
+    pass
+
+
+@strawberry.type(
+    description="What can be watched, over a websocket that speaks graphql-transport-ws. Each begins with how things "
+    "stand, and versions only rise: no change is missed and none comes twice."
+)
+class Subscription(OrdersSubscription, InventorySubscription, NotificationsSubscription, SellersSubscription):
+    pass
+
+
+class BookstallSchema(strawberry.Schema):
+    """A schema that logs bugs and keeps quiet about what clients did wrong."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Log what went wrong on our side, as it was before clients get the presentable form."""
+        for error in errors:
+            if not is_expected(error):
+                _log.error("resolver_failed", path=error.path, exc_info=error.original_error or error)
+
+
+schema = BookstallSchema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    config=StrawberryConfig(scalar_map=SCALARS),
+    extensions=[
+        PresentErrors,
+        limit_tokens,
+        lambda: ParserCache(maxsize=DOCUMENTS_CACHED),
+        lambda: ValidationCache(maxsize=DOCUMENTS_CACHED),
+    ],
+)

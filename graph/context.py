@@ -1,0 +1,77 @@
+"""What a resolver has at hand: the five services, the viewer, the loaders, the hub and the operators' desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import strawberry
+
+from domains.catalog import CatalogService
+from domains.inventory import InventoryService
+from domains.notifications import NotificationsService
+from domains.orders import OrdersService
+from domains.sellers import SellersService
+from graph.auth import Role, Viewer
+from graph.errors import Code, refusal
+from graph.live import Hub
+from graph.loaders import Loaders
+from graph.ports import OperatorDesk
+
+
+@dataclass(kw_only=True)
+class Services:
+    """What every request shares."""
+
+    orders: OrdersService
+    inventory: InventoryService
+    catalog: CatalogService
+    sellers: SellersService
+    notifications: NotificationsService
+    hub: Hub
+    desk: OperatorDesk
+
+
+@dataclass(kw_only=True)
+class Context(Services):
+    """What one request, or one websocket, has at hand; `viewer` is None for whoever came without a token."""
+
+    loaders: Loaders
+    viewer: Viewer | None
+
+    @classmethod
+    def of(cls, services: Services, viewer: Viewer | None) -> Self:
+        """A context of these services for this viewer."""
+        return cls(
+            orders=services.orders,
+            inventory=services.inventory,
+            catalog=services.catalog,
+            sellers=services.sellers,
+            notifications=services.notifications,
+            hub=services.hub,
+            desk=services.desk,
+            loaders=Loaders(
+                catalog=services.catalog,
+                inventory=services.inventory,
+                orders=services.orders,
+                sellers=services.sellers,
+            ),
+            viewer=viewer,
+        )
+
+    def require_viewer(self) -> Viewer:
+        """The viewer; raises UNAUTHENTICATED where nobody signed in."""
+        if self.viewer is None:
+            raise refusal(Code.UNAUTHENTICATED, "Sign in first: send a token as `Authorization: Bearer …`.")
+        return self.viewer
+
+    def require_role(self, role: Role) -> Viewer:
+        """The viewer, who has this role; raises UNAUTHENTICATED or FORBIDDEN."""
+        viewer = self.require_viewer()
+        if role not in viewer.roles:
+            raise refusal(Code.FORBIDDEN, f"This needs a token with the role {role.value}.")
+        return viewer
+
+
+Info = strawberry.Info[Context, None]
+"""What a resolver is told beside its arguments."""

@@ -1,0 +1,89 @@
+"""Top-level errors: each has a stable code in its extensions, and what went wrong inside never leaves the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.extensions import MaskErrors
+
+from graph.nodes import NotAnId
+from kernel.logging import correlation_id
+from kernel.pages import InvalidCursor
+
+
+class Code(StrEnum):
+    """What `errors[].extensions.code` can be."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    TOKEN_INVALID = "TOKEN_INVALID"  # noqa: S105
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+
+MASKED_MESSAGE = "Something went wrong on our side."
+
+
+def refusal(code: Code, message: str) -> GraphQLError:
+    """An error that a client is told about as it is."""
+    return GraphQLError(message, extensions={"code": code.value})
+
+
+def is_expected(error: GraphQLError) -> bool:
+    """Whether the error is an answer to the client rather than a bug of ours."""
+    if error.extensions and "code" in error.extensions:
+        return True
+    cause = error.original_error
+    if cause is None or isinstance(cause, GraphQLError):
+        # Without a path it is about the request: its syntax, its validity or its variables.
+        return error.path is None
+    return isinstance(cause, InvalidCursor | NotAnId)
+
+
+def presentable(error: GraphQLError, *, executing: bool) -> GraphQLError:
+    """The error as a client may see it; `executing` tells a bad variable from a document that is not valid."""
+    if not is_expected(error):
+        return _with_code(error, MASKED_MESSAGE, Code.INTERNAL_SERVER_ERROR, correlationId=correlation_id())
+    if error.extensions and "code" in error.extensions:
+        return error
+    if isinstance(error, GraphQLSyntaxError):
+        return _with_code(error, error.message, Code.GRAPHQL_PARSE_FAILED)
+    if executing:
+        return _with_code(error, error.message, Code.BAD_USER_INPUT)
+    return _with_code(error, error.message, Code.GRAPHQL_VALIDATION_FAILED)
+
+
+def _with_code(error: GraphQLError, message: str, code: Code, **extensions: str) -> GraphQLError:
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={"code": code.value, **extensions},
+    )
+
+
+class PresentErrors(MaskErrors):
+    """Makes every error of a result presentable, over HTTP and in a subscription alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._executing = False
+
+    def on_execute(self) -> Iterator[None]:
+        self._executing = True
+        yield
+
+    def anonymise_error(self, error: GraphQLError) -> GraphQLError:
+        return presentable(error, executing=self._executing)

@@ -1,0 +1,52 @@
+"""DataLoaders: every hop to another domain is asked once for a whole list."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+
+from domains.catalog import Book, BookOffers, CatalogService
+from domains.inventory import InventoryService, StockItem
+from domains.orders import Order, OrdersService
+from domains.sellers import Listing, Seller, SellersService
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+BATCH_LIMIT = 1000
+
+
+class Loaders:
+    """The loaders of one context.
+
+    They batch and do not remember: a context may live as long as a websocket, and what a mutation changed must be
+    seen by whatever is resolved after it.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: CatalogService,
+        inventory: InventoryService,
+        orders: OrdersService,
+        sellers: SellersService,
+    ) -> None:
+        self.books: DataLoader[str, Book | None] = _loader(catalog.find_books)
+        self.offers: DataLoader[str, BookOffers | None] = _loader(catalog.find_offers)
+        self.stock_items: DataLoader[UUID, StockItem | None] = _loader(inventory.find_items)
+        self.orders: DataLoader[UUID, Order | None] = _loader(orders.find_orders)
+        self.sellers: DataLoader[UUID, Seller | None] = _loader(sellers.find_sellers)
+        self.listings: DataLoader[UUID, Listing | None] = _loader(sellers.find_listings)
+
+
+def _loader(find: Callable[[Sequence[K]], Awaitable[dict[K, V]]]) -> DataLoader[K, V | None]:
+    """A loader over a face's `find_…(keys) -> {key: view}`; what is not found is None."""
+
+    async def load(keys: list[K]) -> list[V | None]:
+        found = await find(list(dict.fromkeys(keys)))
+        return [found.get(key) for key in keys]
+
+    return DataLoader(load, max_batch_size=BATCH_LIMIT, cache=False)

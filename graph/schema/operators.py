@@ -1,0 +1,131 @@
+"""The operators' desk: deliveries that failed for good, and events that wait to be published."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+
+import strawberry
+
+from graph import ports
+from graph.auth import Role
+from graph.context import Info
+from graph.schema.connections import After, Connection, First, connect, page_request
+from graph.schema.errors import InvalidField, said
+from kernel.errors import InvalidField as InvalidFieldProblem
+
+IDS_AT_ONCE = 100
+NOTE_LENGTH = 500
+
+
+@strawberry.type(description="A delivery of an event that failed until nobody tried again. Nothing of it is lost.")
+class DeadLetter:
+    id: strawberry.ID = strawberry.field(description="Its id, for `replayDeadLetters` and `discardDeadLetters`.")
+    domain: str = strawberry.field(description="Which part of the marketplace could not take it.")
+    event: str = strawberry.field(description="The event's name.")
+    event_id: strawberry.ID = strawberry.field(description="The event's own id, as in the logs.")
+    body: str = strawberry.field(description="The event as it was sent, in JSON.")
+    attempts: int = strawberry.field(description="How often it was tried.")
+    error: str = strawberry.field(description="What went wrong the last time.")
+    failed_at: datetime = strawberry.field(description="When it was given up.")
+
+    @classmethod
+    def of(cls, letter: ports.DeadLetter) -> Self:
+        """A dead letter as operators see it."""
+        return cls(
+            id=strawberry.ID(letter.id),
+            domain=letter.domain,
+            event=letter.event,
+            event_id=strawberry.ID(str(letter.event_id)),
+            body=letter.body,
+            attempts=letter.attempts,
+            error=letter.error,
+            failed_at=letter.failed_at,
+        )
+
+
+@strawberry.type(description="Events of one part of the marketplace that wait to be published.")
+class OutboxLag:
+    domain: str = strawberry.field(description="Which part.")
+    waiting: int = strawberry.field(description="How many wait.")
+    oldest: datetime | None = strawberry.field(description="Since when the oldest waits; null when none does.")
+
+
+@strawberry.type(description="What an operator sees and nobody else.")
+class OperatorDesk:
+    @strawberry.field(description="Deliveries that failed for good, newest first.")
+    async def dead_letters(
+        self,
+        info: Info,
+        domain: Annotated[
+            str | None, strawberry.argument(description="Only of this part of the marketplace, as `orders`.")
+        ] = None,
+        first: First = 20,
+        after: After = None,
+    ) -> Connection[DeadLetter]:
+        request = page_request(first, after)
+        return connect(await info.context.desk.dead_letters(domain=domain, page=request), request, DeadLetter.of)
+
+    @strawberry.field(description="What waits to be published, part by part.")
+    async def outbox_lag(self, info: Info) -> list[OutboxLag]:
+        lags = await info.context.desk.outbox_lag()
+        return [OutboxLag(domain=lag.domain, waiting=lag.waiting, oldest=lag.oldest) for lag in lags]
+
+
+@strawberry.type(description="Dead letters were handed to their handlers again; those that fail again come back.")
+class DeadLettersReplayed:
+    count: int = strawberry.field(description="How many of them were dead.")
+
+
+@strawberry.type(description="Dead letters were given up.")
+class DeadLettersDiscarded:
+    count: int = strawberry.field(description="How many of them were dead.")
+
+
+ReplayDeadLettersResult = Annotated[
+    DeadLettersReplayed | InvalidField,
+    strawberry.union("ReplayDeadLettersResult", description="What was replayed, or why nothing was."),
+]
+DiscardDeadLettersResult = Annotated[
+    DeadLettersDiscarded | InvalidField,
+    strawberry.union("DiscardDeadLettersResult", description="What was discarded, or why nothing was."),
+]
+
+
+@strawberry.input(description="Which dead letters to try again.")
+class ReplayDeadLettersInput:
+    ids: list[strawberry.ID] = strawberry.field(description="Their ids, 1 to 100.")
+
+
+@strawberry.input(description="Which dead letters to give up, and why.")
+class DiscardDeadLettersInput:
+    ids: list[strawberry.ID] = strawberry.field(description="Their ids, 1 to 100.")
+    note: str = strawberry.field(description="Why, in up to 500 characters, for those who look later.")
+
+
+@strawberry.type
+class OperatorsMutation:
+    @strawberry.mutation(description="Try dead letters again. It is always safe. Needs the role OPERATOR.")
+    async def replay_dead_letters(
+        self, info: Info, input: Annotated[ReplayDeadLettersInput, strawberry.argument(description="Which ones.")]
+    ) -> ReplayDeadLettersResult | None:
+        info.context.require_role(Role.OPERATOR)
+        if not 1 <= len(input.ids) <= IDS_AT_ONCE:
+            return _invalid("ids", f"Name between 1 and {IDS_AT_ONCE} dead letters.")
+        return DeadLettersReplayed(count=await info.context.desk.replay(input.ids))
+
+    @strawberry.mutation(description="Give dead letters up for good. Needs the role OPERATOR.")
+    async def discard_dead_letters(
+        self, info: Info, input: Annotated[DiscardDeadLettersInput, strawberry.argument(description="Which ones.")]
+    ) -> DiscardDeadLettersResult | None:
+        info.context.require_role(Role.OPERATOR)
+        note = input.note.strip()
+        if not 1 <= len(input.ids) <= IDS_AT_ONCE:
+            return _invalid("ids", f"Name between 1 and {IDS_AT_ONCE} dead letters.")
+        if not 1 <= len(note) <= NOTE_LENGTH or not note.isprintable():
+            return _invalid("note", f"A note has 1 to {NOTE_LENGTH} characters and no control characters.")
+        return DeadLettersDiscarded(count=await info.context.desk.discard(input.ids, note))
+
+
+def _invalid(name: str, reason: str) -> InvalidField:
+    return InvalidField(**said(InvalidFieldProblem(path=("input", name), reason=reason)))

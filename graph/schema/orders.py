@@ -1,0 +1,250 @@
+"""Orders: what was bought, how far it is, and each change as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Self, cast
+from uuid import UUID
+
+import strawberry
+
+from domains import orders
+from domains.orders import OrderAction, OrderStatus, PaymentStatus
+from graph.context import Context, Info
+from graph.errors import Code, refusal
+from graph.live import newer
+from graph.nodes import NotAnId, decode_id, encode_id
+from graph.ports import Change, buyer_topic, order_topic
+from graph.schema.catalog import Book, Offer, Seller, find_book, find_offer, find_seller
+from graph.schema.nodes import Node
+from graph.schema.scalars import ISBN, Money
+from kernel.books import Grade
+from kernel.pages import PageRequest
+
+
+@strawberry.type(description="Where an order goes.")
+class Address:
+    name: str = strawberry.field(description="Who receives it.")
+    line1: str = strawberry.field(description="Street and number.")
+    line2: str | None = strawberry.field(description="What else the street needs.")
+    postal_code: str = strawberry.field(description="The postal code.")
+    city: str = strawberry.field(description="The city.")
+    region: str | None = strawberry.field(description="State, province or region, where the country has them.")
+    country: str = strawberry.field(description="The country's ISO 3166 code of two letters.")
+
+
+@strawberry.type(description="Copies of one offer as they were bought.")
+class OrderLine:
+    id: strawberry.ID = strawberry.field(description="The line's own id.")
+    isbn: ISBN = strawberry.field(description="The book.")
+    title: str = strawberry.field(description="Its title when it was bought.")
+    condition: Grade = strawberry.field(description="The condition of the copies.")
+    quantity: int = strawberry.field(description="How many copies.")
+    unit_price: Money = strawberry.field(description="What one copy cost.")
+    total: Money = strawberry.field(description="What all copies of the line cost.")
+    line: strawberry.Private[orders.OrderLine]
+
+    @strawberry.field(description="The book's description now.")
+    async def book(self, info: Info) -> Book | None:
+        return await find_book(info, self.isbn)
+
+    @strawberry.field(description="Who sold it.")
+    async def seller(self, info: Info) -> Seller | None:
+        return await find_seller(info, self.line.seller_id)
+
+    @strawberry.field(description="The offer as it is now; null when it is gone.")
+    async def offer(self, info: Info) -> Offer | None:
+        return await find_offer(info, self.line.listing_id)
+
+    @classmethod
+    def of(cls, line: orders.OrderLine) -> Self:
+        """A line of an order."""
+        return cls(
+            id=strawberry.ID(encode_id("OrderLine", line.id)),
+            isbn=ISBN(line.isbn),
+            title=line.title,
+            condition=line.grade,
+            quantity=line.quantity,
+            unit_price=Money.of(line.unit_price),
+            total=Money.of(line.unit_price * line.quantity),
+            line=line,
+        )
+
+
+@strawberry.type(description="One step of an order's way, in whichever part of the marketplace it was taken.")
+class TimelineEntry:
+    at: datetime = strawberry.field(description="When.")
+    event: str = strawberry.field(description="What happened, as `OrderPaid` or `StockDeducted`.")
+    domain: str = strawberry.field(description="Which part of the marketplace it happened in.")
+    detail: str | None = strawberry.field(description="More about it, for people.")
+
+    @classmethod
+    def of(cls, entry: orders.TimelineEntry) -> Self:
+        """A step of an order's timeline."""
+        return cls(at=entry.at, event=entry.event, domain=entry.domain, detail=entry.detail)
+
+
+@strawberry.type(description="What the viewer bought, or tried to.")
+class Order(Node):
+    number: str = strawberry.field(description="A short number for people, as B-7K3Q-9F2M.")
+    status: OrderStatus = strawberry.field(description="How far it has come.")
+    payment_status: PaymentStatus = strawberry.field(description="Where its money is.")
+    version: int = strawberry.field(description="Rises with every change.")
+    settled: bool = strawberry.field(
+        description="Whether everybody has done their part: stock deducted, sales recorded, everybody written to."
+    )
+    placed_at: datetime = strawberry.field(description="When it was placed.")
+    paid_at: datetime | None = strawberry.field(description="When it was paid; null if it was not.")
+    lines: list[OrderLine] = strawberry.field(description="What was bought.")
+    total: Money = strawberry.field(description="What it costs in all.")
+    refunded: Money = strawberry.field(description="What went back to the buyer.")
+    delivery_address: Address = strawberry.field(description="Where it goes.")
+    timeline: list[TimelineEntry] = strawberry.field(description="Every step of its way so far, in order.")
+    actions: list[OrderAction] = strawberry.field(description="What the viewer may do with it now.")
+
+    @classmethod
+    def of(cls, order: orders.Order) -> Self:
+        """An order of the orders' domain."""
+        return cls(
+            id=strawberry.ID(encode_id("Order", order.id)),
+            number=order.number,
+            status=order.status,
+            payment_status=order.payment_status,
+            version=order.version,
+            settled=order.settled,
+            placed_at=order.placed_at,
+            paid_at=order.paid_at,
+            lines=[OrderLine.of(line) for line in order.lines],
+            total=Money.of(order.total),
+            refunded=Money.of(order.refunded),
+            delivery_address=Address(
+                name=order.address.name,
+                line1=order.address.line1,
+                line2=order.address.line2,
+                postal_code=order.address.postal_code,
+                city=order.address.city,
+                region=order.address.region,
+                country=order.address.country,
+            ),
+            timeline=[TimelineEntry.of(entry) for entry in order.timeline],
+            actions=list(order.actions),
+        )
+
+
+async def find_order(info: Info, order_id: UUID) -> Order | None:
+    """The viewer's own order with this id."""
+    order = await info.context.loaders.orders.load(order_id)
+    viewer = info.context.viewer
+    return Order.of(order) if order and viewer and order.buyer_id == viewer.subject else None
+
+
+@strawberry.input(one_of=True, description="Which order: by its id or by its number.")
+class OrderLookup:
+    id: strawberry.Maybe[strawberry.ID] = strawberry.field(description="The order's global id.")
+    number: strawberry.Maybe[str] = strawberry.field(description="The order's number, however it is typed.")
+
+
+@strawberry.type
+class OrdersQuery:
+    @strawberry.field(description="One of the viewer's orders; null if the viewer has no such order.")
+    async def order(
+        self, info: Info, by: Annotated[OrderLookup, strawberry.argument(description="Which one.")]
+    ) -> Order | None:
+        buyer_id = info.context.require_viewer().subject
+        if by.number is not None:
+            order = await info.context.orders.find_order(buyer_id, number=by.number.value)
+            return None if order is None else Order.of(order)
+        try:
+            order_id = decode_id(by.id.value, "Order") if by.id else None
+        except NotAnId:
+            return None
+        order = await info.context.orders.find_order(buyer_id, id=order_id)
+        return None if order is None else Order.of(order)
+
+
+# --- live -------------------------------------------------------------------------------------------------------
+
+
+@strawberry.type(description="An order, as it is or as it has just become.")
+class OrderUpdate:
+    order: Order = strawberry.field(description="The order now.")
+    version: int = strawberry.field(description="The order's version; it rises with every update of this order.")
+    change: TimelineEntry | None = strawberry.field(
+        description="The latest step; null in a snapshot. Quick steps may come as one: the timeline has them all."
+    )
+    is_snapshot: bool = strawberry.field(
+        description="Whether this is how things stood when the subscription began rather than a change."
+    )
+
+    @classmethod
+    def snapshot(cls, order: orders.Order) -> Self:
+        """How an order stands when somebody begins to watch."""
+        return cls(order=Order.of(order), version=order.version, change=None, is_snapshot=True)
+
+    @classmethod
+    def of(cls, order: orders.Order) -> Self:
+        """An order after a change: the last step of its timeline is what made it so."""
+        change = TimelineEntry.of(order.timeline[-1]) if order.timeline else None
+        return cls(order=Order.of(order), version=order.version, change=change, is_snapshot=False)
+
+
+@strawberry.type
+class OrdersSubscription:
+    @strawberry.subscription(description="Watch one of the viewer's orders: first how it stands, then every change.")
+    async def order_updates(
+        self, info: Info, order_id: Annotated[strawberry.ID, strawberry.argument(description="The order's global id.")]
+    ) -> AsyncIterator[OrderUpdate]:
+        buyer_id = info.context.require_viewer().subject
+        try:
+            order = await info.context.orders.find_order(buyer_id, id=decode_id(order_id, "Order"))
+        except NotAnId:
+            order = None
+        if order is None:
+            raise refusal(Code.NOT_FOUND, "The viewer has no such order.")
+        return _watch_order(info.context, order)
+
+    @strawberry.subscription(
+        description="Watch all orders of the viewer: first how the latest 20 stand, oldest first, then every change."
+    )
+    async def my_orders(self, info: Info) -> AsyncIterator[OrderUpdate]:
+        return _watch_orders(info.context, info.context.require_viewer().subject)
+
+
+async def _watch_order(context: Context, order: orders.Order) -> AsyncIterator[OrderUpdate]:
+    async def read() -> orders.Order | None:
+        return await context.orders.find_order(order.buyer_id, id=order.id)
+
+    with context.hub.watch(order_topic(order.id)) as watch:
+        snapshot = await read() or order
+        yield OrderUpdate.snapshot(snapshot)
+        async for changed in newer(watch, snapshot.version, read, lambda found: found.version):
+            yield OrderUpdate.of(changed)
+
+
+async def _watch_orders(context: Context, buyer_id: str) -> AsyncIterator[OrderUpdate]:
+    async def latest() -> list[orders.Order]:
+        page = await context.orders.orders_of(buyer_id, None, PageRequest())
+        return list(reversed(page.items))
+
+    seen: dict[UUID, int] = {}
+    with context.hub.watch(buyer_topic(buyer_id), key=_order_id) as watch:
+        for order in await latest():
+            seen[order.id] = order.version
+            yield OrderUpdate.snapshot(order)
+        async for change in watch:
+            if change is None:
+                current = await latest()
+            elif change.version > seen.get(_order_id(change), 0):
+                found = await context.orders.find_order(buyer_id, id=_order_id(change))
+                current = [found] if found else []
+            else:
+                continue
+            for order in current:
+                if order.version > seen.get(order.id, 0):
+                    seen[order.id] = order.version
+                    yield OrderUpdate.of(order)
+
+
+def _order_id(change: Change) -> UUID:
+    return cast(UUID, change.payload)
