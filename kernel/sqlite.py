@@ -168,10 +168,10 @@ class SqliteTransaction(OpenTransaction):
             cursor = connection.execute(sql, arguments)
             if returns_rows:
                 cursor.fetchall()
-            if cursor.rowcount >= 0 or not sql.startswith("WITH"):
-                return max(cursor.rowcount, 0)
-            # The driver does not count what follows a WITH.
-            return connection.execute("SELECT changes()").fetchone()[0]
+            if cursor.rowcount < 0 and sql[:4].upper() == "WITH":
+                # The driver does not count what follows a WITH.
+                return connection.execute("SELECT changes()").fetchone()[0]
+            return max(cursor.rowcount, 0)
         except DRIVER_ERRORS as error:
             raise self._turn.failed(error, self._connection) from None
 

@@ -98,7 +98,7 @@ class Writer:
             while self._turns and perf_counter() < until:
                 await self._serve(self._turns.popleft(), kept)
             await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.execute, "COMMIT")
-        except DRIVER_ERRORS as error:
+        except Exception as error:
             self._abandon(kept, error)
             return
         for turn in kept:
@@ -110,7 +110,11 @@ class Writer:
         """Grant one turn and wait until it is left; raise what spoils the batch."""
         if turn.granted.done():
             return
-        self._connection.execute("SAVEPOINT turn")
+        try:
+            self._connection.execute("SAVEPOINT turn")
+        except DRIVER_ERRORS as error:
+            turn.granted.set_exception(translated(error))
+            raise
         turn.granted.set_result(None)
         if await turn.left:
             kept.append(turn)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from kernel.columns import BigKey, Instant, Json, enum_type, in_seconds, insert_row, new_metadata, now, param, params
-from kernel.database import Statement
+from kernel.database import Database, Statement
 
 metadata = new_metadata()
 
@@ -167,3 +167,17 @@ MOMENT = Statement(
     ),
     MomentRow,
 )
+
+
+class Trouble(Exception):
+    """What a test raises to undo."""
+
+
+def account(number: int, owner: str = "ada", balance: int = 0) -> dict[str, Any]:
+    """The parameters of ADD."""
+    return {"id": number, "owner": owner, "balance": balance}
+
+
+async def ids(database: Database) -> list[int]:
+    """The accounts that have been committed."""
+    return [row.id for row in await database.read().all(FIND_ALL)]

@@ -1,7 +1,6 @@
 """PostgreSQL as a server: deadlocks, crashes, connections that are lost or missing."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from sqlalchemy import Integer, text
@@ -18,7 +17,7 @@ from kernel.database import (
     Unavailable,
     open_database,
 )
-from tests.unit.kernel.accounts import ADD, FIND, FIND_ALL, FIND_LOCKED, SET_BALANCE, AccountRow, IdRow
+from tests.unit.kernel.accounts import ADD, FIND, FIND_ALL, FIND_LOCKED, SET_BALANCE, AccountRow, IdRow, account, ids
 from tests.unit.kernel.conftest import Opener
 
 pytestmark = pytest.mark.postgresql
@@ -32,10 +31,6 @@ CONNECTIONS = Statement(
 )
 GIVE_UP_ON_LOCKS = Statement(text("SET LOCAL lock_timeout = 1"))
 DIVIDE = Statement(text("SELECT 1 / :number").bindparams(param(Integer, "number")))
-
-
-def account(number: int) -> dict[str, Any]:
-    return {"id": number, "owner": f"owner {number}", "balance": 0}
 
 
 @pytest.fixture
@@ -70,7 +65,7 @@ async def test_two_bodies_that_deadlock_are_both_done_in_the_end(database: Datab
         database.transact(lambda tx: move(tx, 2, 1)),
     )
     assert len(tries) > 2
-    assert await database.read().all(FIND_ALL) == [AccountRow(1, "owner 1", 2), AccountRow(2, "owner 2", 2)]
+    assert await database.read().all(FIND_ALL) == [AccountRow(1, "ada", 2), AccountRow(2, "ada", 2)]
 
 
 async def test_a_lock_that_is_not_given_in_time_is_a_conflict(database: Database) -> None:
@@ -98,7 +93,7 @@ async def test_a_server_that_crashed_is_unavailable_and_serves_again_afterwards(
             await call
     postgresql.start()
     await database.write(ADD, **account(3))
-    assert [row.id for row in await database.read().all(FIND_ALL)] == [1, 3]
+    assert await ids(database) == [1, 3]
 
 
 async def test_a_connection_that_is_lost_in_a_transaction_undoes_it(database: Database) -> None:

@@ -23,7 +23,7 @@ from kernel.database import (
     Unavailable,
     open_database,
 )
-from tests.unit.kernel.accounts import ADD, ADD_POSTING, FIND_ALL, BalanceRow, IdRow
+from tests.unit.kernel.accounts import ADD, ADD_POSTING, BalanceRow, IdRow, account, ids
 
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
@@ -47,14 +47,6 @@ WRITING_READ = Statement(
     text("INSERT INTO accounts (id, owner, balance) VALUES (1, 'a', 0) RETURNING id").columns(Column("id", BigInteger)),
     IdRow,
 )
-
-
-def account(number: int) -> dict[str, Any]:
-    return {"id": number, "owner": f"owner {number}", "balance": 0}
-
-
-async def ids(database: Database) -> list[int]:
-    return [row.id for row in await database.read().all(FIND_ALL)]
 
 
 async def postings(database: Database) -> int:
@@ -239,7 +231,7 @@ async def test_reads_go_on_while_another_process_writes(sqlite: Database, sqlite
         assert await ids(sqlite) == [1]
 
 
-async def test_reads_never_write(sqlite: Database) -> None:
+async def test_a_read_cannot_write_anything(sqlite: Database) -> None:
     with pytest.raises(DatabaseError, match="readonly"):
         await sqlite.read().one(WRITING_READ)
 

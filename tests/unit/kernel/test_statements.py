@@ -63,6 +63,10 @@ TRAPS: list[tuple[Any, str]] = [
         select(accounts.c.id).where(accounts.c.owner == param(String, "x"), accounts.c.id == param(Integer, "x")),
         "two types",
     ),
+    (
+        update(accounts).values(balance=select(func.sum(accounts.c.balance)).scalar_subquery()),
+        "sum of integers is a decimal",
+    ),
     (update(accounts).values(balance=param(accounts.c.balance, "wake")), "the bind name 'wake' is reserved"),
 ]
 
