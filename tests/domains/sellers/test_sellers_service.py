@@ -26,11 +26,9 @@ from domains.sellers import (
     seller_id_of,
 )
 from domains.sellers.handlers import learn_book
-from domains.sellers.tables import metadata
 from kernel.books import Grade
-from kernel.database import ConstraintViolated, Database
+from kernel.database import ConstraintViolated
 from kernel.errors import InvalidField, StaleVersion, UnsupportedCurrency
-from kernel.migrations import differences
 from kernel.money import Money
 from kernel.pages import InvalidCursor, PageRequest, encode_cursor
 from messaging.event import Event
@@ -63,10 +61,6 @@ async def published(service: SellersService, deliver: Deliver) -> Listing:
 def kinds(problems: object) -> list[type]:
     assert isinstance(problems, tuple)
     return [type(problem) for problem in problems]
-
-
-async def test_the_migrations_make_the_tables(database: Database, tmp_path) -> None:
-    assert await differences(f"sqlite:///{tmp_path}/sellers.db", "sellers", metadata) == []
 
 
 async def test_who_registers_is_a_seller_and_the_world_is_told(service: SellersService, told: Told) -> None:
