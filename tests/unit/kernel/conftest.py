@@ -1,6 +1,7 @@
 """Empty databases with the tables of `accounts`: every test that asks for `database` runs on both kinds."""
 
 import itertools
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -52,13 +53,18 @@ async def postgresql_url(postgresql_tables: str) -> str:
     return postgresql_tables
 
 
+@pytest.fixture(scope="session")
+def sqlite_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the tables, to be copied."""
+    path = tmp_path_factory.mktemp("tables") / "accounts.db"
+    metadata.create_all(create_engine(f"sqlite:///{path}", poolclass=NullPool))
+    return path
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def sqlite_url(sqlite_tables: Path, tmp_path: Path) -> str:
     """A SQLite file with the tables."""
-    url = f"sqlite:///{tmp_path}/accounts.db"
-    engine = create_engine(url, poolclass=NullPool)
-    metadata.create_all(engine)
-    return url
+    return f"sqlite:///{shutil.copy(sqlite_tables, tmp_path / 'accounts.db')}"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
