@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from domains.inventory import BookStock, StockOffer
 from domains.orders import TimelineEntry
-from graph.ports import Change
+from graph.ports import Change, book_topic, buyer_topic, order_topic, recipient_topic, seller_topic
 from kernel.logging import log
 from kernel.money import Money
 from messaging.event import Event, event_named
@@ -37,7 +37,7 @@ class LiveFeed:
 
     def _watch(self, message: Message) -> None:
         event_type = event_named(message.name)
-        if event_type in _TOLD and self._receivers:
+        if event_type is not None and event_type in _TOLD:
             for change in changes_of(event_type.from_wire(message.body)):
                 for receive in self._receivers:
                     receive(change)
@@ -50,16 +50,16 @@ def changes_of(event: Event) -> Iterator[Change]:
             entry = event.entry and TimelineEntry(
                 at=event.entry.at, event=event.entry.event, domain=event.entry.domain, detail=event.entry.detail
             )
-            yield Change(f"order:{event.order_id}", event.version, entry)
-            yield Change(f"buyer:{event.customer_id}", event.version, event.order_id)
+            yield Change(order_topic(event.order_id), event.version, entry)
+            yield Change(buyer_topic(event.customer_id), event.version, event.order_id)
         case BookStockUpdated():
-            yield Change(f"book:{event.book_isbn}", event.version, _book_stock(event))
+            yield Change(book_topic(event.book_isbn), event.version, _book_stock(event))
         case NotificationCreated():
-            yield Change(f"recipient:{event.recipient_id}", event.sequence, event.notification_id)
+            yield Change(recipient_topic(event.recipient_id), event.sequence, event.notification_id)
         case SaleRecorded() | SaleReversed():
-            yield Change(f"seller:{event.seller_id}", 0, event.order_item_id)
+            yield Change(seller_topic(event.seller_id), 0, event.order_item_id)
         case SellerUpdated():
-            yield Change(f"seller:{event.seller_id}", event.version, None)
+            yield Change(seller_topic(event.seller_id), event.version, None)
         case _:
             return
 
@@ -80,6 +80,7 @@ def _book_stock(event: BookStockUpdated) -> BookStock:
         average_price=money(event.average_price),
         version=event.version,
         updated_at=event.updated_at,
+        currency=event.currency,
         offers=tuple(
             StockOffer(
                 listing_id=offer.listing_id, seller_id=offer.seller_id, price=Money(offer.price, event.currency),

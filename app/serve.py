@@ -7,7 +7,6 @@ import contextlib
 import gc
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,7 +33,6 @@ def run(settings: Settings, *, samples: bool) -> None:
 
 
 async def _serve(settings: Settings, *, samples: bool) -> None:
-    began = time.monotonic()
     stop = _stop_on_signals()
     console = Console(highlight=False)
     listening = listen(settings.host, settings.port)
@@ -47,7 +45,7 @@ async def _serve(settings: Settings, *, samples: bool) -> None:
                 if samples and not folder.samples.exists():
                     await _first_start(shop, folder, console, stop)
                 if not stop.is_set():
-                    _announce(console, settings, listening, time.monotonic() - began)
+                    _announce(console, settings, listening)
                     await _answer(shop, listening, stop)
             finally:
                 await worker.stop()
@@ -137,12 +135,12 @@ async def _first_start(shop: Shop, folder: DataFolder, console: Console, stop: a
     console.print(f"Loaded the sample shop: {summary}.")
 
 
-def _announce(console: Console, settings: Settings, listening: socket.socket, seconds: float) -> None:
+def _announce(console: Console, settings: Settings, listening: socket.socket) -> None:
     host, port = listening.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     option = f" --data {settings.data}"
-    console.print(f"[bold green]Bookstall is ready[/] after {seconds:.1f} s, its data are in {settings.data}")
-    console.print(f"  GraphiQL  [bold]{url}/graphiql[/]  (signed in as the sample buyer {settings.sample_buyer})")
+    console.print(f"[bold green]Bookstall is ready[/], its data are in {settings.data}", soft_wrap=True)
+    console.print(f"  GraphiQL  [bold]{url}/graphiql[/]  (signed in as {settings.sample_buyer})", soft_wrap=True)
     console.print(f"  GraphQL   {url}/graphql  (HTTP and websocket)")
     console.print(f"  Demo      .venv/bin/bookstall demo --url {url}{option}", soft_wrap=True)
     console.print(f"  Token     .venv/bin/bookstall token --as {settings.sample_buyer}{option}", soft_wrap=True)

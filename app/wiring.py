@@ -123,7 +123,7 @@ def embedded_issuer(folder: DataFolder) -> EmbeddedIssuer:
 def _services(settings: Settings, folder: DataFolder, databases: Mapping[str, Database], hub: Hub) -> Services:
     currency = settings.currency
     inventory = InventoryService(databases["inventory"], currency=currency)
-    catalog = CatalogService(databases["catalog"], InProcessCache(), currency=currency)
+    catalog = CatalogService(databases["catalog"], InProcessCache())
     orders = OrdersService(
         databases["orders"],
         StockOfInventory(inventory),

@@ -9,8 +9,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from kernel.ids import new_id
+
+# Local variables hold addresses and names, so a traceback shows none.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=20))
 
 _correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 
@@ -38,7 +42,7 @@ def log(name: str) -> structlog.stdlib.BoundLogger:
 
 def configure_logging(*, level: str = "INFO", json: bool = True) -> None:
     """Log lines to stderr: JSON for machines, or aligned text for people."""
-    shape = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()] if json else _for_people()
+    shape = [_TRACEBACKS, structlog.processors.JSONRenderer()] if json else _for_people()
     structlog.configure(
         processors=[
             _add_correlation,
@@ -53,7 +57,9 @@ def configure_logging(*, level: str = "INFO", json: bool = True) -> None:
 
 
 def _for_people() -> list:
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=32)]
+    return [
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    ]
 
 
 def _add_correlation(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -27,15 +27,16 @@ class Server:
         self._options = options
         self._settings = settings or {}
         self._process: asyncio.subprocess.Process | None = None
+        self._log = data.parent / f"{data.name}.log"
 
     async def start(self) -> None:
         """Returns when the server says that it is ready; fails with what it said when it does not become so."""
         command = [sys.executable, "-m", "app", "run", "--data", str(self.data), "--port", "0", *self._options]
-        self._process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=ROOT, env={**os.environ, **self._settings},
-            stdout=asyncio.subprocess.PIPE, stderr=(self.data.parent / f"{self.data.name}.log").open("ab"),
-        )  # fmt: skip
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=ROOT, env={**os.environ, **self._settings}, stdout=asyncio.subprocess.PIPE, stderr=log,
+            )  # fmt: skip
         assert self._process.stdout is not None
         said = ""
         async with asyncio.timeout(START_SECONDS):
@@ -59,8 +60,7 @@ class Server:
 
     def log(self) -> str:
         """What the server has logged so far, over all its starts."""
-        path = self.data.parent / f"{self.data.name}.log"
-        return path.read_text() if path.exists() else ""
+        return self._log.read_text() if self._log.exists() else ""
 
     async def _end(self, number: signal.Signals) -> int:
         assert self._process is not None
