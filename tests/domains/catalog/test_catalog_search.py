@@ -38,7 +38,7 @@ async def test_every_word_begins_a_word_of_title_or_author_in_any_order(bookcase
         ("The Sorcerer\N{RIGHT SINGLE QUOTATION MARK}s Stone", "J.K. Rowling", "sorcerers stone"),
         ("The Sorcerer's Stone", "J.K. Rowling", "sorcerer\N{RIGHT SINGLE QUOTATION MARK}s"),
         ("Die Straße", "Ann Petry", "strasse"),
-        ("Преступление и наказание", "Фёдор Достоевский", "федор"),
+        ("Преступление и наказание", "Фёдор Достоевский", "федор прест"),
     ],
 )
 async def test_case_accents_and_marks_make_no_difference(
