@@ -188,7 +188,7 @@ async def newest_first(
 
 async def after(reader: Reader, recipient_id: str, sequence: int, limit: int) -> list[Notification]:
     """What came after a sequence, oldest first."""
-    rows = await reader.all(AFTER, recipient_id=recipient_id, after=min(sequence, _LAST_OF_ALL), limit=limit)
+    rows = await reader.all(AFTER, recipient_id=recipient_id, after=max(0, min(sequence, _LAST_OF_ALL)), limit=limit)
     return [_notification(row) for row in rows]
 
 

@@ -76,6 +76,7 @@ async def test_what_came_after_a_sequence_is_read_oldest_first(service: Notifica
     assert [message.sequence for message in await service.after("bob", 0, 100)] == [1, 2, 3, 4, 5]
     assert await service.after("bob", 5, 100) == []
     assert await service.after("bob", 2**70, 100) == []
+    assert len(await service.after("bob", -(2**70), 100)) == 5
 
 
 async def test_messages_become_read_one_by_one_or_all_at_once(service: NotificationsService, deliver: Deliver) -> None:
