@@ -5,10 +5,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from domains.orders.tables import PENDING, cart_lines, carts, order_lines, orders
-from kernel.columns import insert_row, now, param
+from kernel.columns import insert_row, param
 from kernel.database import Reader, Statement, Transaction
 
 
@@ -40,10 +39,11 @@ class VersionRow(NamedTuple):
 
 
 class RoomRow(NamedTuple):
-    """How many lines a cart has besides a listing's, and how many copies of the listing."""
+    """How many lines a cart has besides a listing's, how many copies of the listing, and its last line's position."""
 
     others: int
     quantity: int
+    last: int
 
 
 _BUYER = carts.c.buyer_id == param(carts.c.buyer_id)
@@ -56,7 +56,7 @@ FIND_CART = Statement(
     select(carts.c.version, *(cart_lines.c[name] for name in CartLineRow._fields))
     .join_from(carts, cart_lines, cart_lines.c.buyer_id == carts.c.buyer_id, isouter=True)
     .where(_BUYER)
-    .order_by(cart_lines.c.added_at, cart_lines.c.listing_id),
+    .order_by(cart_lines.c.position),
     CartRow,
 )
 ADD_CART = Statement(insert_row(carts).on_conflict_do_nothing())
@@ -74,12 +74,11 @@ FIND_ROOM = Statement(
     select(
         func.count().filter(cart_lines.c.listing_id != param(cart_lines.c.listing_id)).label("others"),
         func.coalesce(func.max(cart_lines.c.quantity).filter(_LISTING), 0).label("quantity"),
+        func.coalesce(func.max(cart_lines.c.position), 0).label("last"),
     ).where(_LINE_OF_BUYER),
     RoomRow,
 )
-_put_line = insert(cart_lines).values(
-    {column.name: param(column) for column in cart_lines.columns if column.name != "added_at"} | {"added_at": now()}
-)
+_put_line = insert_row(cart_lines)
 PUT_LINE = Statement(
     _put_line.on_conflict_do_update(
         index_elements=[cart_lines.c.buyer_id, cart_lines.c.listing_id],
@@ -124,12 +123,12 @@ async def lock_cart(tx: Transaction, buyer_id: str) -> int:
 
 async def room_for(tx: Transaction, buyer_id: str, listing_id: UUID) -> RoomRow:
     """What a locked cart has besides a listing's line, and of it."""
-    return await tx.one(FIND_ROOM, buyer_id=buyer_id, listing_id=listing_id) or RoomRow(0, 0)
+    return await tx.one(FIND_ROOM, buyer_id=buyer_id, listing_id=listing_id) or RoomRow(0, 0, 0)
 
 
-async def put_line(tx: Transaction, buyer_id: str, line: CartLineRow) -> None:
-    """Have this line in a locked cart, instead of the one with its listing."""
-    await tx.run(PUT_LINE, buyer_id=buyer_id, **line._asdict())
+async def put_line(tx: Transaction, buyer_id: str, line: CartLineRow, *, position: int) -> None:
+    """Have this line in a locked cart: in the place of the one with its listing, at `position` where there is none."""
+    await tx.run(PUT_LINE, buyer_id=buyer_id, position=position, **line._asdict())
     await tx.run(BUMP_CART, buyer_id=buyer_id)
 
 

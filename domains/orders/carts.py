@@ -80,7 +80,7 @@ class Carts:
             if problem := quantity_problem(quantity, least=least):
                 return problem
             line = CartLineRow(listing_id, quantity, offer.isbn, title, offer.price.minor)
-            await repository.put_line(tx, buyer_id, line)
+            await repository.put_line(tx, buyer_id, line, position=room.last + 1)
             return None
 
         problem = await self._database.transact(put)

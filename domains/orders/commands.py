@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import astuple, dataclass
 from functools import cache
@@ -196,5 +197,4 @@ def _camel(name: str) -> str:
 
 
 def _spaced(name: str) -> str:
-    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
-    return f"The {words}"
+    return "The " + re.sub("(?<=[a-z])(?=[A-Z0-9])", " ", name).lower()

@@ -125,10 +125,12 @@ def new_number() -> str:
     return f"B-{letters[:4]}-{letters[4:]}"
 
 
-def read_number(text: str) -> str:
-    """An order number as people type it, in the form of `new_number`."""
+def read_number(text: str) -> str | None:
+    """An order number as people type it, in the form of `new_number`; None where it is none."""
     letters = text.upper().translate(_MISREAD)
-    return f"{letters[:1]}-{letters[1:5]}-{letters[5:]}"
+    if len(letters) != 9 or not set(letters) <= set(_CROCKFORD):
+        return None
+    return f"{letters[0]}-{letters[1:5]}-{letters[5:]}"
 
 
 # --- the cart ---------------------------------------------------------------------------------------------------

@@ -102,7 +102,8 @@ class OrdersService:
         return await views.orders_of(self._database.read(), buyer_id, status, page)
 
     async def _id_of(self, number: str) -> UUID | None:
-        row = await self._database.read().one(views.FIND_BY_NUMBER, number=read_number(number))
+        read = read_number(number)
+        row = await self._database.read().one(views.FIND_BY_NUMBER, number=read) if read else None
         return row.id if row else None
 
     def _ended(self, task: asyncio.Task[CheckoutOutcome]) -> None:

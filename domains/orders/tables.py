@@ -41,11 +41,11 @@ cart_lines = Table(
     metadata,
     Column("buyer_id", SUBJECT, ForeignKey(carts.c.buyer_id), primary_key=True),
     Column("listing_id", Uuid, primary_key=True),
+    Column("position", Integer, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("isbn", ISBN, nullable=False),
     Column("title", TITLE),
     Column("unit_price", BigInteger, nullable=False),
-    Column("added_at", Instant, nullable=False),
     CheckConstraint("quantity > 0", name="quantity"),
 )
 
