@@ -43,14 +43,23 @@ class LostLease(Exception):
 
 
 class Consumer:
-    """Takes the deliveries of one domain. `handlers` has one handler for each event that the domain consumes."""
+    """Takes the deliveries of one domain. `handlers` has one handler for each event that the domain consumes.
+
+    A failed event is tried `attempts` times in all; `pause` gives the seconds to wait after so many.
+    """
 
     def __init__(
-        self, database: Database, handlers: Mapping[type[Event], Handler], *, attempts: int = ATTEMPTS
+        self,
+        database: Database,
+        handlers: Mapping[type[Event], Handler],
+        *,
+        attempts: int = ATTEMPTS,
+        pause: Callable[[int], int] | None = None,
     ) -> None:
         self._database = database
         self._handlers = {event.__name__: (event, handler) for event, handler in handlers.items()}
         self._attempts = attempts
+        self._pause = pause or pause_seconds
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -120,7 +129,7 @@ class Consumer:
             async with self._database.transaction() as tx:
                 await tx.run(
                     inbox.FAIL_AGAIN,
-                    id=row.event_id, mine=mine, into=state, reason=_describe(error), seconds=pause_seconds(attempts),
+                    id=row.event_id, mine=mine, into=state, reason=_describe(error), seconds=self._pause(attempts),
                 )  # fmt: skip
 
     async def _keep(self, message: Message, state: InboxState, error: Exception) -> None:
@@ -130,7 +139,7 @@ class Consumer:
         async with self._database.transaction() as tx:
             await tx.run(
                 inbox.KEEP, **_identity(message),
-                state=state, body=message.body, error=_describe(error), seconds=pause_seconds(1),
+                state=state, body=message.body, error=_describe(error), seconds=self._pause(1),
             )  # fmt: skip
             tx.wake(inbox.SIGNAL)
 

@@ -1,17 +1,58 @@
-"""The outbox and inbox in a domain's migrations: one call in its first version, one for each later change."""
+"""The outbox and inbox in a domain's migrations: one call for each of their versions, frozen as it was."""
 
+import sqlalchemy as sa
 from alembic import op
 
-from messaging.tables import inbox, outbox
+from kernel.columns import Instant
+
+_UNSENT = sa.text("sent_at IS NULL")
+_UNDONE = sa.text("state != 'done'")
 
 
 def create_messaging_tables() -> None:
-    """Creates outbox and inbox with their indexes."""
-    for table in (outbox, inbox):
-        table.create(op.get_bind())
+    """Creates outbox and inbox in their first version."""
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("owner", sa.String(32), nullable=False),
+        sa.Column("aggregate_id", sa.String(64), nullable=False),
+        sa.Column("aggregate_version", sa.BigInteger(), nullable=False),
+        sa.Column("schema_version", sa.Integer(), nullable=False),
+        sa.Column("correlation_id", sa.String(64), nullable=False),
+        sa.Column("traceparent", sa.String(64)),
+        sa.Column("written_at", Instant(), nullable=False),
+        sa.Column("next_at", Instant(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("lease", sa.Uuid()),
+        sa.Column("sent_at", Instant()),
+        sa.PrimaryKeyConstraint("id", name="pk_outbox"),
+    )
+    op.create_index("ix_outbox_unsent", "outbox", ["next_at"], sqlite_where=_UNSENT, postgresql_where=_UNSENT)
+    op.create_index("ix_outbox_sent_at", "outbox", ["sent_at"])
+    op.create_table(
+        "inbox",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("received_at", Instant(), nullable=False),
+        sa.Column("body", sa.LargeBinary()),
+        sa.Column("owner", sa.String(32), nullable=False),
+        sa.Column("correlation_id", sa.String(64), nullable=False),
+        sa.Column("written_at", Instant(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text()),
+        sa.Column("note", sa.Text()),
+        sa.Column("next_at", Instant()),
+        sa.Column("lease", sa.Uuid()),
+        sa.PrimaryKeyConstraint("event_id", name="pk_inbox"),
+    )
+    op.create_index("ix_inbox_undone", "inbox", ["state", "next_at"], sqlite_where=_UNDONE, postgresql_where=_UNDONE)
+    op.create_index("ix_inbox_received_at", "inbox", ["received_at"])
 
 
 def drop_messaging_tables() -> None:
-    """Drops inbox and outbox."""
-    for table in (inbox, outbox):
-        table.drop(op.get_bind())
+    """Drops inbox and outbox with their indexes."""
+    op.drop_table("inbox")
+    op.drop_table("outbox")

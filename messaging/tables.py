@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, Uuid
 
-from kernel.columns import Instant, enum_type
+from kernel.columns import Instant, enum_type, new_metadata
 
 
 class InboxState(StrEnum):
@@ -18,7 +18,7 @@ class InboxState(StrEnum):
     DISCARDED = "discarded"
 
 
-metadata = MetaData()
+metadata = new_metadata()
 
 outbox = Table(
     "outbox",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from domains.inventory import holds, ledger, repository
+from domains.inventory import holds, movements, repository
 from domains.inventory.model import (
     Cause,
     Quantities,
@@ -59,7 +59,7 @@ async def accept_listing(tx: Transaction, event: Listed) -> None:
         item, added = await repository.write_item(tx, merged), merged.on_hand - known.on_hand
     change = StockChange(item.listing_id, on_hand=added)
     await repository.add_movements(tx, [change], Cause.PUBLISHED, reference=item.listing_id)
-    await ledger.announce(tx, [item], _CAUSES[type(event)])
+    await movements.announce(tx, [item], _CAUSES[type(event)])
 
 
 async def deduct_stock(tx: Transaction, event: OrderPaid) -> None:
@@ -97,7 +97,7 @@ async def return_stock(tx: Transaction, event: OrderCancelled) -> None:
         if step is Step.RESTOCK:
             await _restock(tx, event.order_id, returned, Cause.CANCELLED, event.order_id)
         else:
-            await ledger.give_back(tx, lines, Cause.CANCELLED)
+            await movements.give_back(tx, lines, Cause.CANCELLED)
     await holds.set_state(tx, event.order_id, after, event.reason)
     released = tuple(ReleasedLine(listing_id=listing_id, quantity=copies) for listing_id, copies in returned.items())
     await outbox.add(tx, StockReleased(order_id=event.order_id, lines=released, reason=event.reason))
@@ -128,7 +128,7 @@ async def _deduct(tx: Transaction, order_id: UUID, wanted: Quantities, held: Qua
         StockChange(listing_id, on_hand=-wanted.get(listing_id, 0), held=-held.get(listing_id, 0))
         for listing_id in wanted.keys() | held.keys()
     ]
-    items = await ledger.move(tx, changes, Cause.DEDUCTED, order_id)
+    items = await movements.move(tx, changes, Cause.DEDUCTED, order_id)
     deducted = tuple(
         DeductedLine(listing_id=item.listing_id, quantity=wanted[item.listing_id], remaining_on_hand=item.on_hand)
         for item in items
@@ -138,7 +138,7 @@ async def _deduct(tx: Transaction, order_id: UUID, wanted: Quantities, held: Qua
 
 
 async def _fail(tx: Transaction, order_id: UUID, lines: list[StockLine], shortages: tuple[Shortage, ...]) -> None:
-    await ledger.give_back(tx, lines, Cause.RELEASED)
+    await movements.give_back(tx, lines, Cause.RELEASED)
     await holds.set_state(tx, order_id, StockState.FAILED)
     told = tuple(
         StockShortage(listing_id=short.listing_id, wanted=short.wanted, available=short.available)
@@ -149,7 +149,7 @@ async def _fail(tx: Transaction, order_id: UUID, lines: list[StockLine], shortag
 
 async def _restock(tx: Transaction, order_id: UUID, returned: Quantities, cause: Cause, reference: UUID) -> None:
     await holds.return_lines(tx, order_id, returned.items())
-    await ledger.move(tx, [StockChange(*line) for line in returned.items()], cause, reference)
+    await movements.move(tx, [StockChange(*line) for line in returned.items()], cause, reference)
 
 
 def _heard(event: Listed) -> StockItem:

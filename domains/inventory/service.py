@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from domains.inventory import holds, ledger, repository
+from domains.inventory import holds, movements, repository
 from domains.inventory.errors import CopiesAreHeld, ListingNotFound
 from domains.inventory.model import (
     HOLD_SECONDS,
@@ -65,7 +65,7 @@ class InventoryService:
             if next_step(state, Trigger.RELEASE) is not Step.RELEASE:
                 return
             if state is StockState.HELD:
-                await ledger.give_back(tx, await holds.lines_of(tx, order_id), Cause.RELEASED)
+                await movements.give_back(tx, await holds.lines_of(tx, order_id), Cause.RELEASED)
             await holds.set_state(tx, order_id, StockState.RELEASED, reason)
 
         await self._database.transact(release)
@@ -98,7 +98,7 @@ class InventoryService:
         await holds.set_lines(tx, order_id, quantities.items())
         await holds.set_held(tx, order_id, HOLD_SECONDS)
         changes = [StockChange(listing_id, held=quantity) for listing_id, quantity in quantities.items()]
-        await ledger.move(tx, changes, Cause.HELD)
+        await movements.move(tx, changes, Cause.HELD)
 
 
 class _CannotHold(Exception):
@@ -120,5 +120,5 @@ async def _adjust(tx: Transaction, command: AdjustStock) -> StockItem | ListingN
     if command.on_hand == item.on_hand:
         return item
     change = StockChange(item.listing_id, on_hand=command.on_hand - item.on_hand)
-    [adjusted] = await ledger.move(tx, [change], Cause.ADJUSTED)
+    [adjusted] = await movements.move(tx, [change], Cause.ADJUSTED)
     return adjusted

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy import BigInteger, cast, func, select
 
-from domains.inventory import AdjustStock, HoldLine, InventoryService, Shortage, StockItem, handlers, holds, ledger
+from domains.inventory import AdjustStock, HoldLine, InventoryService, Shortage, StockItem, handlers, holds, movements
 from domains.inventory.model import Cause, StockState
 from domains.inventory.tables import stock_items, stock_lines, stock_movements, stock_orders
 from kernel.books import Grade
@@ -203,7 +203,7 @@ class Shelf:
 
         async def expire(tx: Transaction) -> None:
             await holds.lock_order(tx, order_id)
-            await ledger.give_back(tx, await holds.lines_of(tx, order_id), Cause.EXPIRED)
+            await movements.give_back(tx, await holds.lines_of(tx, order_id), Cause.EXPIRED)
             await holds.set_state(tx, order_id, StockState.EXPIRED)
 
         await self.database.transact(expire)
