@@ -115,10 +115,15 @@ async def cart_rows(reader: Reader, buyer_id: str) -> tuple[int, list[CartLineRo
 
 
 async def lock_cart(tx: Transaction, buyer_id: str) -> int:
-    """A cart's version; nobody else changes the cart or opens an order of it before this transaction ends."""
-    await tx.run(ADD_CART, buyer_id=buyer_id, version=0)
+    """A cart's version, 0 where there is none; nobody else changes it or opens an order of it before this ends."""
     row = await tx.one(LOCK_CART, buyer_id=buyer_id)
     return row.version if row else 0
+
+
+async def lock_cart_to_change(tx: Transaction, buyer_id: str) -> None:
+    """Lock a cart, which is made if there is none."""
+    await tx.run(ADD_CART, buyer_id=buyer_id, version=0)
+    await lock_cart(tx, buyer_id)
 
 
 async def room_for(tx: Transaction, buyer_id: str, listing_id: UUID) -> RoomRow:

@@ -72,7 +72,7 @@ class Carts:
         title = (await self._titles.titles([offer.isbn])).get(offer.isbn)
 
         async def put(tx: Transaction) -> InvalidField | None:
-            await repository.lock_cart(tx, buyer_id)
+            await repository.lock_cart_to_change(tx, buyer_id)
             room = await repository.room_for(tx, buyer_id, listing_id)
             quantity = wanted(room.quantity)
             if room.others >= CART_LINES:
@@ -88,7 +88,7 @@ class Carts:
 
     async def _remove(self, buyer_id: str, listing_ids: list[UUID] | None) -> Cart:
         async def remove(tx: Transaction) -> None:
-            await repository.lock_cart(tx, buyer_id)
+            await repository.lock_cart_to_change(tx, buyer_id)
             await repository.remove_lines(tx, buyer_id, listing_ids)
 
         await self._database.transact(remove)

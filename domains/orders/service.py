@@ -64,8 +64,12 @@ class OrdersService:
         """Buy what is in the cart; goes on to its end also when the caller is cancelled."""
         task = asyncio.create_task(self._checkouts.checkout(command))
         self._running.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_report)
+            raise
 
     async def checkout_attempt(self, buyer_id: str, key: str) -> CheckoutOutcome | None:
         """What became of the checkout with this key; None where it bound none."""
@@ -106,7 +110,8 @@ class OrdersService:
         row = await self._database.read().one(views.FIND_BY_NUMBER, number=read) if read else None
         return row.id if row else None
 
-    def _ended(self, task: asyncio.Task[CheckoutOutcome]) -> None:
-        self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("a checkout failed", exc_info=error)
+
+def _report(task: asyncio.Task[CheckoutOutcome]) -> None:
+    """Log the failure of a checkout that nobody waits for any more."""
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("a checkout failed after its caller had gone", exc_info=error)

@@ -144,3 +144,18 @@ async def test_a_caller_that_goes_away_before_the_order_is_written_buys_all_the_
         await running
     await shop.service.finish_running()
     assert (await shop.only_order()).status is OrderStatus.PAID
+
+
+async def test_a_checkout_that_fails_after_its_caller_has_gone_is_left_to_the_sweep(shop: Shop) -> None:
+    await shop.put(shop.offer())
+    shop.till.gate, shop.till.crash_after = asyncio.Event(), True
+    running = asyncio.ensure_future(shop.checkout())
+    await shop.till.asked.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    shop.till.gate.set()
+    await shop.service.finish_running()
+    await shop.let_time_pass()
+    assert await shop.service.finish_stale() == 1
+    assert (await shop.only_order()).status is OrderStatus.PAID
