@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from app.complaint import Complaint
@@ -61,10 +62,7 @@ class Shop:
     def _domain_sweeps(self) -> list[Sweep]:
         orders, catalog, notifications = self.services.orders, self.services.catalog, self.services.notifications
         return [
-            Sweep(
-                "stale orders", orders.finish_stale,
-                signal=self.databases["orders"].signal("stale"), idle_seconds=STALE_ORDERS_IDLE_SECONDS,
-            ),
+            Sweep("stale orders", orders.finish_stale, idle_seconds=STALE_ORDERS_IDLE_SECONDS),
             Sweep(
                 "catalog cache", catalog.refresh_cache,
                 signal=self.databases["catalog"].signal("offers"), idle_seconds=CACHE_IDLE_SECONDS,
@@ -103,13 +101,21 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
         transport = InProcessTransport()
         hub = Hub(LiveFeed(transport))
         stack.callback(hub.close)
+        services = _services(settings, folder, databases, hub)
+        stack.push_async_callback(_finish_checkouts, services.orders, settings.stop_seconds)
         yield Shop(
             settings=settings,
             databases=databases,
             transport=transport,
-            services=_services(settings, folder, databases, hub),
+            services=services,
             issuer=embedded_issuer(folder),
         )
+
+
+async def _finish_checkouts(orders: OrdersService, seconds: float) -> None:
+    """Waits for checkouts whose callers went away; what is not done in time is finished after the next start."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(orders.finish_running(), seconds)
 
 
 def embedded_issuer(folder: DataFolder) -> EmbeddedIssuer:

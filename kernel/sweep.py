@@ -20,11 +20,16 @@ class Sweep:
     """
 
     def __init__(
-        self, name: str, step: Callable[[], Awaitable[int]], *, signal: asyncio.Event, idle_seconds: float
+        self,
+        name: str,
+        step: Callable[[], Awaitable[int]],
+        *,
+        idle_seconds: float,
+        signal: asyncio.Event | None = None,
     ) -> None:
         self.name = name
         self._step = step
-        self._signal = signal
+        self._signal = signal or asyncio.Event()
         self._idle_seconds = idle_seconds
         self._stopped = asyncio.Event()
 

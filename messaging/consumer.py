@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -90,7 +89,7 @@ class Consumer:
             Sweep(
                 f"{name} retries", self.retry_due, signal=self._database.signal(inbox.SIGNAL), idle_seconds=IDLE_SECONDS
             ),
-            Sweep(f"{name} inbox purge", self.purge, signal=asyncio.Event(), idle_seconds=PURGE_EVERY_SECONDS),
+            Sweep(f"{name} inbox purge", self.purge, idle_seconds=PURGE_EVERY_SECONDS),
         ]
 
     async def retry_due(self) -> int:

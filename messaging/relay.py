@@ -42,7 +42,7 @@ class Relay:
             Sweep(
                 f"{name} relay", self.send_due, signal=self._database.signal(outbox.SIGNAL), idle_seconds=IDLE_SECONDS
             ),
-            Sweep(f"{name} outbox purge", self.purge, signal=asyncio.Event(), idle_seconds=PURGE_EVERY_SECONDS),
+            Sweep(f"{name} outbox purge", self.purge, idle_seconds=PURGE_EVERY_SECONDS),
         ]
 
     async def send_due(self) -> int:
