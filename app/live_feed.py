@@ -14,8 +14,7 @@ from messaging.events import (
     BookStockUpdated,
     NotificationCreated,
     OrderUpdated,
-    SaleRecorded,
-    SaleReversed,
+    SellerRegistered,
     SellerUpdated,
 )
 from messaging.message import Message
@@ -56,15 +55,13 @@ def changes_of(event: Event) -> Iterator[Change]:
             yield Change(book_topic(event.book_isbn), event.version, _book_stock(event))
         case NotificationCreated():
             yield Change(recipient_topic(event.recipient_id), event.sequence, event.notification_id)
-        case SaleRecorded() | SaleReversed():
-            yield Change(seller_topic(event.seller_id), 0, event.order_item_id)
-        case SellerUpdated():
-            yield Change(seller_topic(event.seller_id), event.version, None)
+        case SellerRegistered() | SellerUpdated():
+            yield Change(seller_topic(event.seller_id), event.version)
         case _:
             return
 
 
-_TOLD = {OrderUpdated, BookStockUpdated, NotificationCreated, SaleRecorded, SaleReversed, SellerUpdated}
+_TOLD = {OrderUpdated, BookStockUpdated, NotificationCreated, SellerRegistered, SellerUpdated}
 
 
 def _book_stock(event: BookStockUpdated) -> BookStock:
