@@ -1,8 +1,14 @@
-"""How an operation is called in a log line."""
+"""Which of a document's operations is meant, and how it is called in a log line."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from graphql import OperationDefinitionNode
+from strawberry.extensions import SchemaExtension
+
+from graph.errors import Code, refusal
 
 _NAMED = re.compile(r"\b(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]{0,63})\b")
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
@@ -19,3 +25,19 @@ def operation_label(document: str, name: str | None) -> str | None:
         return name if is_operation_name(name) else None
     named = _NAMED.search(document)
     return named[1] if named else None
+
+
+class MeanOneOperation(SchemaExtension):
+    """Refuses a document of several operations when none is named, where Strawberry would run the first.
+
+    It has to come after the validation's cache, whose verdict it adds to.
+    """
+
+    def on_validate(self) -> Iterator[None]:
+        context = self.execution_context
+        definitions = context.graphql_document.definitions if context.graphql_document else ()
+        operations = sum(isinstance(definition, OperationDefinitionNode) for definition in definitions)
+        if operations > 1 and context._provided_operation_name is None and not context.pre_execution_errors:
+            message = "Say by `operationName` which of the document's operations is meant."
+            context.pre_execution_errors = [refusal(Code.BAD_REQUEST, message)]
+        yield

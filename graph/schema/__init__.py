@@ -10,6 +10,7 @@ from strawberry.types import ExecutionContext
 
 from graph.errors import PresentErrors, is_expected
 from graph.limits import DOCUMENTS_CACHED, limit_tokens
+from graph.operation import MeanOneOperation
 from graph.schema import enums as enums
 from graph.schema.cart import CartMutation
 from graph.schema.catalog import CatalogMutation, CatalogQuery
@@ -75,5 +76,6 @@ schema = BookstallSchema(
         limit_tokens,
         lambda: ParserCache(maxsize=DOCUMENTS_CACHED),
         lambda: ValidationCache(maxsize=DOCUMENTS_CACHED),
+        MeanOneOperation,
     ],
 )

@@ -1,0 +1,39 @@
+"""A marketplace that the tests of the GraphQL floor share; each brings its own people and books."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from graph.http import build_graph_app
+from tests.conftest import wait_until
+from tests.graph.market import Market, open_market
+
+
+@pytest.fixture(scope="session")
+async def market(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Market]:
+    """The marketplace."""
+    async with open_market(tmp_path_factory.mktemp("market")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def socket_url(market: Market) -> AsyncIterator[str]:
+    """Where the marketplace listens for websockets: a real server on a port of its own."""
+    app = Starlette(routes=build_graph_app(market.shop.services, market.shop.issuer))
+    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, access_log=False, ws="websockets-sansio")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+
+    async def started() -> bool:
+        return server.started
+
+    await wait_until(started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"ws://127.0.0.1:{port}/graphql"
+    server.should_exit = True
+    await serving
