@@ -7,9 +7,11 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings
 
+from tests.builders import Shop
 from tests.server import Server, running
 
 # A time limit is no assertion, so there is no deadline; CI repeats the same examples every time.
@@ -45,3 +47,10 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     data = tmp_path_factory.mktemp("server") / "data"
     async with running(data, settings={"BOOKSTALL_SAMPLE_BOOKS": "60"}) as started:
         yield started
+
+
+@pytest.fixture
+async def shop(server: Server) -> AsyncIterator[Shop]:
+    """The server's marketplace, to which a test brings buyers, sellers and books of its own."""
+    async with httpx.AsyncClient(base_url=server.url, timeout=30.0) as http:
+        yield Shop(server, http, wait_until)
