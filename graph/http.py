@@ -25,7 +25,7 @@ from strawberry.types.graphql import OperationType
 
 from graph.auth import TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context, Services
-from graph.errors import Code, presentable, refusal
+from graph.errors import MASKED_MESSAGE, Code, presentable, refusal
 from graph.limits import BODY_LIMIT_BYTES, CONNECTION_INIT_SECONDS, OPERATIONS_PER_SOCKET
 from graph.operation import is_operation_name, operation_label
 from graph.schema import schema
@@ -53,9 +53,14 @@ class Refused(Exception):
 
     def __init__(self, status: int, code: Code, message: str, **headers: str) -> None:
         super().__init__(message)
-        self.status = status
-        self.error = refusal(code, message)
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.code = code.value
+        self._status = status
+        self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    def response(self, media_type: str) -> Response:
+        """The answer that says why."""
+        body = {"errors": [refusal(Code(self.code), str(self)).formatted]}
+        return Response(orjson.dumps(body), self._status, self._headers, media_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +124,11 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
             response = _response(result, media_type)
             outcome = "errors" if result.errors else "ok"
         except Refused as refused:
-            body = orjson.dumps({"errors": [refused.error.formatted]})
-            response = Response(body, refused.status, refused.headers, media_type)
-            outcome = _code(refused.error)
+            response, outcome = refused.response(media_type), refused.code
+        except Exception:
+            _log.exception("graphql_request_failed")
+            crash = Refused(500, Code.INTERNAL_SERVER_ERROR, MASKED_MESSAGE)
+            response, outcome = crash.response(media_type), crash.code
         _log.info(
             "graphql_request",
             operation=operation_label(operation.query, operation.name) if operation else None,
@@ -175,10 +182,6 @@ def _response(result: ExecutionResult, media_type: str) -> Response:
     if errors:
         body = {"errors": [error.formatted for error in errors], **body}
     return Response(orjson.dumps(body), media_type=media_type)
-
-
-def _code(error: GraphQLError) -> str:
-    return str((error.extensions or {}).get("code"))
 
 
 def _refuse_token(code: Code, message: str) -> Never:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
+from starlette.websockets import WebSocketDisconnect
 from strawberry.http.async_base_view import AsyncBaseHTTPView
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
@@ -91,7 +93,8 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await asyncio.sleep((viewer.expires_at - utc_now()).total_seconds())
         for identifier in list(self.operations):
             await self.cleanup_operation(identifier)
-        await self.websocket.close(FORBIDDEN, "TOKEN_EXPIRED")
+        with suppress(RuntimeError, WebSocketDisconnect):  # the client may have gone at this very moment
+            await self.websocket.close(FORBIDDEN, "TOKEN_EXPIRED")
 
 
 def _is_well_formed(message: object) -> bool:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from graph.auth import Viewer
 from graph.context import Services
 from graph.http import build_graph_app
 from tests.graph.market import Market
@@ -199,3 +200,21 @@ async def test_a_bug_is_masked_and_can_be_found_by_its_correlation_id(
     }
     logged = capfd.readouterr()
     assert "hunter2" in logged.out + logged.err
+
+
+class BrokenVerifier:
+    """A verifier that cannot reach its keys."""
+
+    async def verify(self, token: str) -> Viewer:
+        raise RuntimeError("the password is hunter2")
+
+
+async def test_a_crash_outside_of_the_resolvers_is_masked_too(market: Market) -> None:
+    app = Starlette(routes=build_graph_app(market.shop.services, BrokenVerifier()))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://market") as http:
+        response = await http.post(
+            "/graphql", content=QUERY, headers={"Content-Type": JSON, "Authorization": "Bearer x"}
+        )
+    assert (response.status_code, code(response)) == (500, "INTERNAL_SERVER_ERROR")
+    assert "hunter2" not in response.text
+    assert response.headers["x-request-id"]
