@@ -125,12 +125,16 @@ def problems_of_checkout(command: Checkout, cart: Cart) -> tuple[Problem, ...]:
     agreed, total = command.amount, cart.total
     if not cart.lines:
         problems.append(CartEmpty())
-    elif agreed.currency != total.currency:
-        path = ("input", "amount", "currency")
-        problems.append(UnsupportedCurrency(path=path, currency=agreed.currency, supported=total.currency))
-    elif agreed != total:
-        problems.append(AmountMismatch(agreed=agreed, total=total))
+    elif isinstance(agreed, Money) and agreed != total:
+        problems.append(_difference(agreed, total))
     return (*problems, *cart.problems)
+
+
+def _difference(agreed: Money, total: Money) -> AmountMismatch | UnsupportedCurrency:
+    if agreed.currency == total.currency:
+        return AmountMismatch(agreed=agreed, total=total)
+    path = ("input", "amount", "currency")
+    return UnsupportedCurrency(path=path, currency=agreed.currency, supported=total.currency)
 
 
 async def _write(tx: Transaction, command: Checkout, cart: Cart, order_id: UUID) -> None:

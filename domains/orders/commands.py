@@ -56,13 +56,16 @@ class AddressParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """Buy what is in the cart for the amount that the buyer agreed to; `payment_method` is the provider's own token."""
+    """Buy what is in the cart for the amount that the buyer agreed to, which may have been unreadable.
+
+    `payment_method` is the provider's own token.
+    """
 
     buyer_id: str
     buyer_email: str | None
     idempotency_key: str
     address: AddressParts
-    amount: Money
+    amount: Money | InvalidField
     payment_method: str
 
     @property
@@ -74,7 +77,8 @@ class Checkout:
     def fingerprint(self) -> str:
         """The same for the same request, whatever its key: a SHA-256 in hex."""
         texts = (*astuple(self.address), self.payment_method)
-        request = (*map(_stripped, texts), self.amount.minor, self.amount.currency)
+        agreed = (self.amount.minor, self.amount.currency) if isinstance(self.amount, Money) else (self.amount.reason,)
+        request = (*map(_stripped, texts), *agreed)
         return sha256(repr(request).encode()).hexdigest()
 
 
@@ -144,11 +148,12 @@ def input_problems(command: Checkout) -> list[Problem]:
     country = _stripped(command.address.country)
     if country and not faults["deliveryAddress", "country"] and country.upper() not in countries():
         faults["deliveryAddress", "country"] = "is not a code of two letters as ISO 3166 has them"
-    return [
+    wrong = [
         InvalidField(path=("input", *path), reason=f"{_spaced(path[-1])} {fault}.")
         for path, fault in faults.items()
         if fault
     ]
+    return [command.amount, *wrong] if isinstance(command.amount, InvalidField) else [*wrong]
 
 
 def address_of(parts: AddressParts) -> Address:

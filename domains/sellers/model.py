@@ -156,12 +156,15 @@ class RegisterSeller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishListing:
-    """Offer copies of a book; the same idempotency key publishes once. `id` is a new one unless given."""
+    """Offer copies of a book at a price, which may have been unreadable; the same idempotency key publishes once.
+
+    `id` is a new one unless given.
+    """
 
     owner_id: str
     isbn: str
     grade: Grade
-    price: Money
+    price: Money | InvalidField
     location: str
     quantity: int
     idempotency_key: str | None = None
@@ -189,7 +192,8 @@ class PublishListing:
     @property
     def fingerprint(self) -> str:
         """Tells whether two commands ask for the same listing."""
-        terms = (self.isbn13, self.grade, self.price.minor, self.price.currency, self.location.strip(), self.quantity)
+        price = str(self.price) if isinstance(self.price, Money) else self.price.reason
+        terms = (self.isbn13, self.grade, price, self.location.strip(), self.quantity)
         return sha256(repr(terms).encode()).hexdigest()
 
 
@@ -237,8 +241,11 @@ def refuse_text(text: str, path: Path, longest: int, *, shortest: int = 1) -> It
         yield InvalidField(path=path, reason="Control characters and line breaks are not allowed here.")
 
 
-def refuse_price(price: Money, currency: str) -> Iterator[InvalidField | UnsupportedCurrency]:
-    """A price in another currency, or one that is not above zero or absurd."""
+def refuse_price(price: Money | InvalidField, currency: str) -> Iterator[InvalidField | UnsupportedCurrency]:
+    """A price that is unreadable, in another currency, not above zero, or absurd."""
+    if isinstance(price, InvalidField):
+        yield price
+        return
     if price.currency != currency:
         yield UnsupportedCurrency(path=("input", "price", "currency"), currency=price.currency, supported=currency)
     if not 0 < price.minor <= LARGEST_PRICE_MINOR:

@@ -213,6 +213,7 @@ class SellersService:
 
     def _new_listing(self, command: PublishListing, seller: Seller, published_at: datetime) -> Listing:
         assert command.isbn13 is not None
+        assert isinstance(command.price, Money)
         return Listing(
             id=command.id or new_id(),
             seller_id=seller.id,

@@ -12,7 +12,6 @@ from graph.schema.cart import Cart, CheckoutProblem, show_problem
 from graph.schema.errors import Error, IdempotencyKeyReused, said
 from graph.schema.orders import Order
 from graph.schema.scalars import MoneyInput
-from kernel.errors import InvalidField
 
 
 @strawberry.type(description="What the buyer has to do before the payment goes on, such as 3-D Secure.")
@@ -108,12 +107,7 @@ class CheckoutMutation:
     async def checkout(
         self, info: Info, input: Annotated[CheckoutInput, strawberry.argument(description="How to buy it.")]
     ) -> CheckoutResult | None:
-        viewer, service = info.context.require_viewer(), info.context.orders
-        amount = input.amount.read("input", "amount")
-        if isinstance(amount, InvalidField):
-            cart = await service.cart_of(viewer.subject)
-            return _show(orders.CheckoutRejected(problems=(amount,), cart=cart))
-        address = input.delivery_address
+        viewer, address = info.context.require_viewer(), input.delivery_address
         command = orders.Checkout(
             buyer_id=viewer.subject,
             buyer_email=viewer.email,
@@ -127,10 +121,10 @@ class CheckoutMutation:
                 region=address.region,
                 country=address.country,
             ),
-            amount=amount,
+            amount=input.amount.read("input", "amount"),
             payment_method=input.payment_method,
         )
-        return _show(await service.checkout(command))
+        return _show(await info.context.orders.checkout(command))
 
 
 def _show(

@@ -155,14 +155,11 @@ class ListingsMutation:
         self, info: Info, input: Annotated[PublishListingInput, strawberry.argument(description="What to offer.")]
     ) -> PublishListingResult | None:
         viewer = info.context.require_role(Role.SELLER)
-        price = input.price.read("input", "price")
-        if isinstance(price, InvalidFieldProblem):
-            return _rejected([price])
         command = sellers.PublishListing(
             owner_id=viewer.subject,
             isbn=input.isbn,
             grade=input.condition,
-            price=price,
+            price=input.price.read("input", "price"),
             location=input.location,
             quantity=input.quantity,
             idempotency_key=input.idempotency_key,

@@ -116,4 +116,5 @@ class MoneyInput:
         try:
             return money.Money.parse(self.amount, self.currency)
         except money.InvalidAmount as error:
-            return InvalidField(path=(*path, "amount"), reason=f"{error}.")
+            reason = str(error)
+            return InvalidField(path=(*path, "amount"), reason=f"{reason[0].upper()}{reason[1:]}.")
