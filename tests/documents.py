@@ -35,7 +35,7 @@ OUTCOME = f"""fragment Outcome on CheckoutResult {{
   ... on CheckoutCompleted {{ replayed order {{ ...OrderParts }} }}
   ... on CheckoutPending {{ order {{ ...OrderParts }} }}
   ... on CheckoutInProgress {{ order {{ ...OrderParts }} }}
-  ... on CheckoutRejected {{ problems {{ ...Problem }} cart {{ ...CartParts }} failed: order {{ ...OrderParts }} }}
+  ... on CheckoutRejected {{ problems {{ ...Problem }} cart {{ ...CartParts }} failed: failedOrder {{ ...OrderParts }} }}
 }}
 {ORDER}
 {CART}"""

@@ -45,7 +45,8 @@ class CheckoutInProgress(Error):
 class CheckoutRejected(Error):
     problems: list[CheckoutProblem] = strawberry.field(description="Everything that stands in the way.")
     cart: Cart = strawberry.field(description="The cart as it is now.")
-    order: Order | None = strawberry.field(
+    # Not `order`: that one is never null in the other members, and a client could not ask for both.
+    failed_order: Order | None = strawberry.field(
         description="The order that came to nothing; null where it did not even come to one."
     )
 
@@ -146,7 +147,7 @@ def _show(
                 **said(outcome),
                 problems=[show_problem(problem) for problem in problems],
                 cart=Cart.of(cart),
-                order=None if order is None else Order.of(order),
+                failed_order=None if order is None else Order.of(order),
             )
         case orders.IdempotencyKeyReused():
             return IdempotencyKeyReused(**said(outcome))

@@ -128,7 +128,7 @@ CHECKOUT = f"""
   ... on CheckoutCompleted {{ replayed order {{ id number status version total {{ amount }} }} }}
   ... on CheckoutRejected {{
     {PROBLEMS}
-    cart {{ lines {{ quantity }} }} rejected: order {{ status }}
+    cart {{ lines {{ quantity }} }} failedOrder {{ status }}
   }}
 """
 

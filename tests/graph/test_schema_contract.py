@@ -20,6 +20,8 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     build_schema,
+    parse,
+    validate,
 )
 
 from domains import orders
@@ -111,3 +113,10 @@ def _any(problem: type[Problem]) -> Problem:
     samples = {UUID: uuid4(), int: 1, str: "x", Money: Money(1, "EUR"), datetime: datetime.now(UTC)}
     hints = get_type_hints(problem)
     return problem(**{field.name: samples[hints[field.name]] for field in fields(problem) if field.default is MISSING})
+
+
+def test_one_document_can_ask_for_the_order_of_every_answer_to_a_checkout() -> None:
+    document = """mutation($input: CheckoutInput!) { checkout(input: $input) {
+        ... on CheckoutCompleted { order { id } } ... on CheckoutPending { order { id } }
+        ... on CheckoutInProgress { order { id } } ... on CheckoutRejected { failedOrder { id } } } }"""
+    assert validate(build_schema(schema.as_str()), parse(document)) == []

@@ -51,7 +51,7 @@ async def test_an_empty_cart_cannot_be_bought(market: Market) -> None:
     result = await market.buyer().check_out("0.00")
     assert result["__typename"] == "CheckoutRejected"
     assert "CART_EMPTY" in codes(result)
-    assert result["rejected"] is None
+    assert result["failedOrder"] is None
 
 
 async def test_all_problems_of_a_checkout_come_in_one_answer(market: Market) -> None:
@@ -88,7 +88,7 @@ async def test_a_refused_card_is_told_and_the_cart_stays(market: Market) -> None
     await buyer.add_to_cart(offer)
     result = await buyer.check_out("12.50", paymentMethod="card-declined")
     assert codes(result) == ["PAYMENT_DECLINED"]
-    assert result["rejected"]["status"] == "PAYMENT_FAILED"
+    assert result["failedOrder"]["status"] == "PAYMENT_FAILED"
     assert len(result["cart"]["lines"]) == 1
 
 
