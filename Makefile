@@ -41,7 +41,6 @@ check: $(INSTALLED) ## Lint, check formats, types and import contracts, and comp
 	$(BIN)/pyright
 	$(BIN)/bookstall schema --check
 	$(BIN)/bookstall asyncapi --check
-	$(BIN)/pytest tests/architecture -k setup
 
 format: $(INSTALLED) ## Format the sources and repair what the linter can.
 	$(BIN)/ruff check --fix-only .

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 _DEBIAN_POSTGRESQL = Path("/usr/lib/postgresql")
 _START_SECONDS = 60
@@ -97,15 +98,23 @@ class PostgreSQL:
 
     def _run_server_program(self, program: str, *arguments: object) -> None:
         """Run one of the programs that refuse to be run by root."""
-        as_account = () if self._account is None else ("runuser", "-u", self._account, "--")
-        self._run(program, *arguments, before=as_account)
+        self._run(program, *arguments, account=self._account)
 
-    def _run(self, program: str, *arguments: object, before: tuple[str, ...] = ()) -> None:
-        command = [*before, str(self._binaries / program), *map(str, arguments)]
+    def _run(self, program: str, *arguments: object, account: str | None = None) -> None:
+        command = [str(self._binaries / program), *map(str, arguments)]
+        identity: dict[str, Any] = {}
+        if account is not None:
+            identity = {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": ()}
         # A server that inherits a pipe keeps it open: its output goes to a file.
         with tempfile.TemporaryFile("w+") as output:
             ended = subprocess.run(  # noqa: S603 - the programs and their arguments are our own
-                command, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
+                command,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+                **identity,
             )
             if ended.returncode:
                 output.seek(0)
