@@ -8,10 +8,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.wiring import Shop
+from graph.auth import Role
 from graph.http import build_graph_app
 from graph.pages import graphiql_routes
 from kernel.database import DatabaseError
 from messaging import outbox
+
+PAGE_ROLE = Role.SELLER
+"""What GraphiQL's session may do beside buying: its last example tab sells a book."""
 
 
 def gateway(shop: Shop) -> Starlette:
@@ -28,7 +32,7 @@ def gateway(shop: Shop) -> Starlette:
     return Starlette(
         routes=[
             *build_graph_app(shop.services, shop.issuer),
-            *graphiql_routes(lambda: shop.issuer.issue(buyer)),
+            *graphiql_routes(lambda: shop.issuer.issue(buyer, PAGE_ROLE)),
             Route("/livez", livez),
             Route("/readyz", readyz),
         ]

@@ -108,30 +108,63 @@ async def desk_at(browser: Browser, server: Server) -> AsyncIterator[Desk]:
         await context.close()
 
 
-def an_offer_in(found: dict[str, Any]) -> str:
-    """The id of an offer that can be bought, out of what Search answered."""
-    offers = [offer for book in found["books"]["nodes"] for offer in book["offers"]["nodes"]]
-    return next(offer["id"] for offer in offers if offer["available"] > 0)
-
-
-async def test_a_visitor_searches_buys_and_watches(browser: Browser, server: Server, tmp_path: Path) -> None:
+async def test_a_visitor_buys_a_book_with_the_example_tabs_as_they_are(
+    browser: Browser, server: Server, tmp_path: Path
+) -> None:
     async with desk_at(browser, server) as desk:
         found = await desk.ask()
         await desk.sees(found["books"]["nodes"][0]["title"])
         await desk.page.screenshot(path=tmp_path / "search.png")
 
         await desk.open_tab("AddToCart")
-        await desk.write("Variables", {"input": {"offerId": an_offer_in(found), "quantity": 1}})
-        added = await desk.ask()
-        assert added["addToCart"]["__typename"] == "Cart", added
-        await desk.sees('"__typename": "Cart"')
+        added = (await desk.ask())["addToCart"]
+        assert added["__typename"] == "Cart", added
+        await desk.open_tab("Cart")
+        cart = (await desk.ask())["me"]["cart"]
+        assert (cart["total"], cart["problems"]) == (added["total"], [])
+        await desk.open_tab("Checkout")
+        bought = (await desk.ask())["checkout"]
+        assert bought["__typename"] == "CheckoutCompleted", bought
+        again = (await desk.ask())["checkout"]
+        assert (again["replayed"], again["order"]["id"]) == (True, bought["order"]["id"])
 
+        await desk.open_tab("OrderUpdates")
+        await desk.write("Variables", {"orderId": bought["order"]["id"]})
+        await desk.play()
+        await desk.sees('"settled": true')
+        await desk.page.screenshot(path=tmp_path / "order.png")
+        await desk.open_tab("Notifications")
+        await desk.play()
+        await desk.sees(f"Your order {bought['order']['number']} is paid")
+
+
+async def test_a_visitor_watches_the_stock_of_a_book(browser: Browser, server: Server) -> None:
+    async with desk_at(browser, server) as desk:
         await desk.open_tab("StockUpdates")
         await desk.play()
         await desk.sees('"isSnapshot": true')
-        await desk.page.screenshot(path=tmp_path / "stock.png")
         await desk.page.get_by_role("button", name="Stop query").click()
+        await expect(desk.page.get_by_role("button", name="Execute query")).to_be_visible()
         assert [urlsplit(socket).path for socket in desk.sockets] == ["/graphql"]
+
+
+async def test_selling_twice_finds_the_same_stall_and_listing(browser: Browser, server: Server) -> None:
+    async with desk_at(browser, server) as desk:
+        await desk.open_tab("PublishListing")
+        first, second = await desk.ask(), await desk.ask()
+        assert first["publishListing"]["__typename"] == "Listing", first
+        assert second["publishListing"] == first["publishListing"]
+        assert second["registerSeller"]["code"] == "ALREADY_REGISTERED"
+
+
+async def test_a_refused_subscription_shows_why(browser: Browser, server: Server) -> None:
+    async with desk_at(browser, server) as desk:
+        await desk.open_tab("OrderUpdates")
+        await desk.play()
+        await desk.sees('"code": "NOT_FOUND"')
+        await desk.write("Headers", {"Authorization": "Bearer nonsense"})
+        await desk.play()
+        await desk.sees("The socket was closed: 4401")
 
 
 async def test_a_first_visit_opens_the_tabs_of_one_purchase(browser: Browser, server: Server) -> None:

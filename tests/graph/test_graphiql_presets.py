@@ -1,11 +1,18 @@
-"""GraphiQL's example tabs are documents that the committed schema takes, with variables that fit them."""
+"""GraphiQL's example tabs are documents that the committed schema takes, with variables that fit it and the samples."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
+
+from app.samples import sample_listings
+from domains.catalog import read_sample_books
+from graph.nodes import decode_id
+from kernel.money import Money
+from kernel.pages import encode_cursor
 
 ROOT = Path(__file__).parents[2]
 PRESETS = sorted((ROOT / "web" / "graphiql" / "src" / "presets").glob("*.graphql"))
@@ -21,6 +28,10 @@ def operation_of(preset: Path) -> OperationDefinitionNode:
     (operation,) = parse(preset.read_text(encoding="utf-8")).definitions
     assert isinstance(operation, OperationDefinitionNode)
     return operation
+
+
+def variables_of(name: str) -> dict[str, Any]:
+    return json.loads((PRESETS[0].parent / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def test_the_tabs_follow_one_purchase() -> None:
@@ -49,6 +60,18 @@ def test_a_tab_has_the_variables_that_it_asks_for(schema: GraphQLSchema, preset:
     assert set(given) == {definition.variable.name.value for definition in asked}
     values = get_variable_values(schema, asked, given)
     assert not isinstance(values, list), values
+
+
+def test_the_tabs_buy_and_watch_an_offer_of_the_sample_shop() -> None:
+    offer = decode_id(variables_of("2-add-to-cart")["input"]["offerId"], "Offer")
+    (listing,) = (one for one in sample_listings(read_sample_books(60), "EUR") if one.id == offer)
+    amount = variables_of("4-checkout")["input"]["amount"]
+    assert listing.price == Money.parse(amount["amount"], amount["currency"])
+    assert variables_of("6-stock-updates") == {"isbns": [listing.isbn]}
+
+
+def test_the_notifications_begin_with_the_first_message() -> None:
+    assert variables_of("7-notifications") == {"after": encode_cursor(0)}
 
 
 def test_the_built_page_holds_the_tabs_of_the_sources() -> None:

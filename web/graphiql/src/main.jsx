@@ -33,7 +33,6 @@ function Bookstall() {
       defaultTabs={presets}
       initialQuery={opened.query}
       initialVariables={opened.variables}
-      initialHeaders={opened.headers}
       defaultEditorToolsVisibility
       shouldPersistHeaders={false}
       inputValueDeprecation

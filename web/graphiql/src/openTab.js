@@ -6,8 +6,8 @@ import { presets } from './presets.js';
 export function openTab() {
   try {
     const { tabs, activeTabIndex } = JSON.parse(localStorage.getItem('graphiql:tabState'));
-    const { query, variables, headers } = tabs[activeTabIndex];
-    return { query: query ?? '', variables: variables ?? '', headers: headers ?? '' };
+    const { query, variables } = tabs[activeTabIndex];
+    return { query: query ?? '', variables: variables ?? '' };
   } catch {
     return presets[0];
   }
