@@ -1,37 +1,44 @@
-"""The command line: `bookstall run | migrate | seed | token | demo | dead-letters | schema | asyncapi`."""
+"""The command line: `bookstall run | migrate | token | demo | dead-letters | schema | asyncapi`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from importlib.metadata import version
+import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from app.complaint import Complaint
-from app.data_folder import DataFolder
-from app.settings import Settings
-from kernel.logging import configure_logging
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+# What only one command needs is imported in it: `bookstall token` must not wait for what serves.
 
 ROOT = Path(__file__).parent.parent
 
 app = typer.Typer(
     name="bookstall",
-    help="The checkout backbone of a second-hand book marketplace.",
+    help="The checkout backbone of a second-hand book marketplace.\n\nExample: bookstall run",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 letters = typer.Typer(
-    help="Events that no handler could take. Example: bookstall dead-letters list", no_args_is_help=True
+    help="Events that no handler could take.\n\nExample: bookstall dead-letters list",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(letters, name="dead-letters")
 
 Data = Annotated[Path | None, typer.Option(help="The data folder [default: .bookstall].", show_default=False)]
 Check = Annotated[bool, typer.Option("--check", help="Compare with the committed file instead of writing it.")]
+Letters = Annotated[list[str], typer.Argument(metavar="LETTER...", help="As `list` shows them.", show_default=False)]
 
 
 @app.command()
@@ -41,7 +48,10 @@ def run(
     host: Annotated[str | None, typer.Option(help="[default: 127.0.0.1]", show_default=False)] = None,
     samples: Annotated[bool, typer.Option(help="Load the sample shop on the first start.")] = True,
 ) -> None:
-    """Serve everything in one process. Example: bookstall run --port 8000 --data .bookstall"""
+    """Serve everything in one process.
+
+    Example: bookstall run --port 8000 --data .bookstall
+    """
     settings = load(data=data, port=port, host=host)
     from app.serve import run
 
@@ -50,12 +60,15 @@ def run(
 
 @app.command()
 def migrate(data: Data = None) -> None:
-    """Bring every domain's database to its newest version. Example: bookstall migrate --data .bookstall"""
+    """Bring every domain's database to its newest version.
+
+    Example: bookstall migrate --data .bookstall
+    """
     settings = load(data=data)
-    from app.serve import held
+    from app.data_folder import DataFolder
     from app.wiring import migrate_all
 
-    with held(DataFolder(settings.data)):
+    with DataFolder(settings.data).held():
         asyncio.run(migrate_all(settings))
     typer.echo("All databases are at their newest version.")
 
@@ -66,12 +79,15 @@ def token(
     role: Annotated[str, typer.Option(help="buyer, seller or operator.")] = "buyer",
     data: Data = None,
 ) -> None:
-    """Print a token that lives one hour. Example: bookstall token --as alice --role seller"""
+    """Print a token that lives one hour.
+
+    Example: bookstall token --as alice --role seller
+    """
     settings = load(data=data)
-    from app.wiring import embedded_issuer
+    from app.data_folder import DataFolder
 
     try:
-        typer.echo(embedded_issuer(DataFolder(settings.data)).issue(name, role))
+        typer.echo(DataFolder(settings.data).issuer().issue(name, role))
     except ValueError as error:
         raise Complaint(str(error)) from None
 
@@ -80,9 +96,12 @@ def token(
 def demo(
     url: Annotated[str, typer.Option(help="Where the server listens.")] = "http://127.0.0.1:8000",
     data: Data = None,
-    seconds: Annotated[float, typer.Option(help="The time limit of every step.", min=1)] = 15.0,
+    seconds: Annotated[float, typer.Option(help="The time limit of every step.", min=1, max=600)] = 15.0,
 ) -> None:
-    """Play one purchase against a running server. Example: bookstall demo --url http://127.0.0.1:8000"""
+    """Play one purchase against a running server, whose data folder has the key to a buyer's token.
+
+    Example: bookstall demo --url http://127.0.0.1:8000 --data .bookstall
+    """
     settings = load(data=data)
     from app.demo import play
 
@@ -91,7 +110,10 @@ def demo(
 
 @app.command()
 def schema(check: Check = False) -> None:
-    """Write graph/schema.graphql. Example: bookstall schema --check"""
+    """Write graph/schema.graphql.
+
+    Example: bookstall schema --check
+    """
     from graph.schema import schema as built
 
     snapshot(ROOT / "graph" / "schema.graphql", built.as_str().rstrip() + "\n", check, "schema")
@@ -99,7 +121,12 @@ def schema(check: Check = False) -> None:
 
 @app.command()
 def asyncapi(check: Check = False) -> None:
-    """Write messaging/asyncapi.json. Example: bookstall asyncapi --check"""
+    """Write messaging/asyncapi.json.
+
+    Example: bookstall asyncapi --check
+    """
+    from importlib.metadata import version
+
     from messaging.asyncapi import asyncapi_document
 
     snapshot(ROOT / "messaging" / "asyncapi.json", asyncapi_document(version("bookstall")), check, "asyncapi")
@@ -107,42 +134,64 @@ def asyncapi(check: Check = False) -> None:
 
 @letters.command("list")
 def list_letters(
-    data: Data = None, domain: Annotated[str | None, typer.Option(help="Only of this domain.")] = None
+    data: Data = None,
+    domain: Annotated[str | None, typer.Option(help="Only of this domain.", show_default=False)] = None,
 ) -> None:
-    """Show what waits for an operator. Example: bookstall dead-letters list --domain inventory"""
+    """Show what waits for an operator.
+
+    Example: bookstall dead-letters list --domain inventory
+    """
+    settings = load(data=data)
     from app.dead_letters import show_list
 
-    show_list(load(data=data), domain)
+    show_list(settings, domain)
 
 
 @letters.command("show")
-def show_letter(letter: str, data: Data = None) -> None:
-    """Show one with its payload. Example: bookstall dead-letters show inventory/0190a5d0-..."""
+def show_letter(
+    letter: Annotated[str, typer.Argument(metavar="LETTER", help="As `list` shows it.")], data: Data = None
+) -> None:
+    """Show one with its payload.
+
+    Example: bookstall dead-letters show inventory/0190a5d0-...
+    """
+    settings = load(data=data)
     from app.dead_letters import show_one
 
-    show_one(load(data=data), letter)
+    show_one(settings, letter)
 
 
 @letters.command("replay")
-def replay_letters(letters: list[str], data: Data = None) -> None:
-    """Hand them to their handlers again. Example: bookstall dead-letters replay inventory/0190a5d0-..."""
+def replay_letters(letters: Letters, data: Data = None) -> None:
+    """Hand them to their handlers again.
+
+    Example: bookstall dead-letters replay inventory/0190a5d0-...
+    """
+    settings = load(data=data)
     from app.dead_letters import replay
 
-    replay(load(data=data), letters)
+    replay(settings, letters)
 
 
 @letters.command("discard")
 def discard_letters(
-    letters: list[str], note: Annotated[str, typer.Option(help="Why they are given up.")], data: Data = None
+    letters: Letters, note: Annotated[str, typer.Option(help="Why they are given up.")], data: Data = None
 ) -> None:
-    """Give them up. Example: bookstall dead-letters discard inventory/0190a5d0-... --note 'a test order'"""
+    """Give them up.
+
+    Example: bookstall dead-letters discard inventory/0190a5d0-... --note 'a test order'
+    """
+    settings = load(data=data)
     from app.dead_letters import discard
 
-    discard(load(data=data), letters, note)
+    discard(settings, letters, note)
 
 
 def load(**options: object) -> Settings:
     """The settings of this command, with logging set up as they say; raises Complaint."""
+    from app.settings import Settings
+    from kernel.logging import configure_logging
+
     settings = Settings.load(**options)
     json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     configure_logging(level=settings.log_level, json=json)
@@ -161,11 +210,23 @@ def snapshot(path: Path, text: str, check: bool, command: str) -> None:
 def main() -> None:
     """The console script: whatever goes wrong is one line, and the exit code says so."""
     try:
-        app()
+        sys.exit(app(prog_name="bookstall", standalone_mode=False))
     except Complaint as error:
         sys.exit(f"bookstall: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except TyperException as error:
+        misused(error)
     except Exception as error:
-        configure_logging(json=True)
-        sys.exit(f"bookstall: unexpected {type(error).__name__}: {error}".splitlines()[0])
+        reason = " ".join(str(error).split())
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        sys.exit(f"bookstall: unexpected {type(error).__name__}: {reason} ({where.filename}:{where.lineno})")
+
+
+def misused(error: TyperException) -> None:
+    """Says in one line how the command was typed wrongly; a command alone is answered by its help. Exits with 2."""
+    message = error.format_message()
+    if "\n" not in message:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "bookstall"
+        message = f"bookstall: {message.rstrip('.')}; see `{command} --help`"
+    typer.echo(message, err=True)
+    sys.exit(error.exit_code)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from app.complaint import Complaint
+from graph.auth import EmbeddedIssuer, KeyUnreadable
 
 
 class DataFolderProblem(Complaint):
@@ -15,11 +18,10 @@ class DataFolderProblem(Complaint):
 
 
 class DataFolder:
-    """Holds the folder's lock until `release`; the operating system lets it go when the process dies."""
+    """Where everything lies that the embedded form keeps."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock: IO[str] | None = None
 
     @property
     def mail(self) -> Path:
@@ -36,30 +38,40 @@ class DataFolder:
         """Exists once the sample data are complete."""
         return self.path / "samples-loaded"
 
-    def take(self) -> None:
-        """Makes the folder where it is missing and locks it; raises DataFolderProblem."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder, made where it is missing, is ours for the time of the block; raises DataFolderProblem.
+
+        The operating system lets it go when the process dies.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / "lock").open("a+")
         except OSError as error:
-            raise DataFolderProblem(
-                f"the data folder {self.path} cannot be written: {error.strerror or error}"
-            ) from None
+            raise DataFolderProblem(f"the data folder {self.path} cannot be written: {error.strerror}") from None
+        with lock:
+            self._take(lock)
+            yield
+
+    def issuer(self) -> EmbeddedIssuer:
+        """The issuer of tokens, whose key lies in the folder and is made on first use; raises DataFolderProblem."""
+        if not self.path.is_dir():
+            raise DataFolderProblem(f"there is no data folder {self.path}; name the server's with --data")
+        try:
+            return EmbeddedIssuer(self.path)
+        except KeyUnreadable as error:
+            raise DataFolderProblem(str(error)) from None
+        except OSError as error:
+            raise DataFolderProblem(f"the token key in {self.path} cannot be used: {error.strerror}") from None
+
+    def _take(self, lock: IO[str]) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             lock.seek(0)
             holder = lock.read(20).strip()
-            lock.close()
             who = f" (process {holder})" if holder else ""
             raise DataFolderProblem(f"the data folder {self.path} belongs to another running server{who}") from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        self._lock = lock
-
-    def release(self) -> None:
-        """Lets another server have the folder."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None

@@ -17,7 +17,6 @@ from app.complaint import Complaint
 from app.data_folder import DataFolder
 from app.live_client import LiveClient
 from app.settings import Settings
-from app.wiring import embedded_issuer
 
 T = TypeVar("T")
 
@@ -61,10 +60,7 @@ NOTIFICATIONS = """subscription DemoNotifications {
 
 def play(url: str, settings: Settings, seconds: float) -> None:
     """Plays the demo; raises Complaint unless everything arrives within its time limit."""
-    folder = DataFolder(settings.data)
-    if not folder.path.is_dir():
-        raise Complaint(f"there is no data folder {folder.path}: pass the server's with --data, for its token key")
-    token = embedded_issuer(folder).issue(f"demo-{secrets.token_hex(4)}")
+    token = DataFolder(settings.data).issuer().issue(f"demo-{secrets.token_hex(4)}")
     asyncio.run(_Demo(url, token, settings.currency, seconds).play())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 from app.wiring import Shop
@@ -19,6 +20,8 @@ from graph.auth import EMBEDDED_ISSUER
 from kernel.books import Grade
 from kernel.money import Money
 from messaging import outbox
+
+T = TypeVar("T")
 
 SEED = 20261122
 CHUNK = 250
@@ -46,8 +49,11 @@ NEW_PRICES = range(790, 2890, 50)
 """What new copies cost, in minor units."""
 POLL_SECONDS = 0.05
 
-Show = Callable[[str, int, int], None]
-"""Told what is being loaded, how much of it is done and how much there is."""
+EVENTS_OF_A_LISTING = 3
+"""It is published, it changes an item's stock, and with that its book's."""
+
+Show = Callable[[int, int], None]
+"""Told how many of the sample shop's events have arrived, and of how many."""
 
 
 async def load_samples(shop: Shop, show: Show) -> str:
@@ -55,17 +61,47 @@ async def load_samples(shop: Shop, show: Show) -> str:
     books = read_sample_books(shop.settings.sample_books)
     listings = list(sample_listings(books, shop.settings.currency))
     services = shop.services
-    for done, chunk in _chunks(books):
+    loading = _Loading(shop, show, len(books) + len(STALLS) + EVENTS_OF_A_LISTING * len(listings))
+    for chunk in _chunks(books):
         await services.catalog.add_books(chunk)
-        show("Books", done, len(books))
+        await loading.wrote(len(chunk))
     await services.sellers.register_many([_stall(*stall) for stall in STALLS])
-    await _delivered(shop, show)  # a listing needs a known book, and that news travels by events
-    for done, chunk in _chunks(listings):
+    await loading.wrote(len(STALLS))
+    await loading.arrived()  # a listing needs a known book, and that news travels by events
+    for chunk in _chunks(listings):
         await services.sellers.publish_many(chunk)
-        show("Listings", done, len(listings))
-    await _delivered(shop, show)
+        await loading.wrote(EVENTS_OF_A_LISTING * len(chunk))
+    await loading.arrived()
     await _fill_cart(shop, listings)
     return f"{len(books)} books, {len(STALLS)} sellers, {len(listings)} listings, {len(BUYERS)} buyers"
+
+
+class _Loading:
+    """How far the events of the sample shop have come."""
+
+    def __init__(self, shop: Shop, show: Show, expected: int) -> None:
+        self._databases = shop.databases
+        self._show = show
+        self._expected = expected
+        self._written = 0
+
+    async def wrote(self, events: int) -> None:
+        """So many more events will follow from what was written now."""
+        self._written += events
+        await self._waiting()
+
+    async def arrived(self) -> None:
+        """Returns once no event is on its way."""
+        while True:
+            if not await self._waiting():
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _waiting(self) -> int:
+        waiting = {name: (await outbox.lag(db.read())).waiting for name, db in self._databases.items()}
+        to_follow = (EVENTS_OF_A_LISTING - 1) * waiting["sellers"]
+        self._show(max(0, self._written - sum(waiting.values()) - to_follow), self._expected)
+        return sum(waiting.values())
 
 
 def sample_listings(books: Sequence[AddBook], currency: str) -> Iterator[PublishListing]:
@@ -92,20 +128,9 @@ def _stall(owner: str, display_name: str, _town: str) -> RegisterSeller:
     )
 
 
-def _chunks(rows: Sequence) -> Iterator[tuple[int, Sequence]]:
-    """Pieces of the rows, each with how many rows are done with it."""
+def _chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(rows), CHUNK):
-        chunk = rows[start : start + CHUNK]
-        yield start + len(chunk), chunk
-
-
-async def _delivered(shop: Shop, show: Show) -> None:
-    """Waits until no event is on its way."""
-    most = 0
-    while waiting := sum([(await outbox.lag(db.read())).waiting for db in shop.databases.values()]):
-        most = max(most, waiting)
-        show("Events", most - waiting, most)
-        await asyncio.sleep(POLL_SECONDS)
+        yield rows[start : start + CHUNK]
 
 
 async def _fill_cart(shop: Shop, listings: Sequence[PublishListing]) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import uvicorn
 import uvloop
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from app.complaint import Complaint
 from app.data_folder import DataFolder
@@ -36,7 +36,8 @@ async def _serve(settings: Settings, *, samples: bool) -> None:
     stop = _stop_on_signals()
     console = Console(highlight=False)
     listening = listen(settings.host, settings.port)
-    with contextlib.closing(listening), held(DataFolder(settings.data)) as folder:
+    folder = DataFolder(settings.data)
+    with contextlib.closing(listening), folder.held():
         await migrate_all(settings)
         async with open_shop(settings) as shop:
             worker = shop.worker()
@@ -104,23 +105,16 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-@contextmanager
-def held(folder: DataFolder) -> Iterator[DataFolder]:
-    """The data folder, locked for the time of the block."""
-    folder.take()
-    try:
-        yield folder
-    finally:
-        folder.release()
-
-
 async def _first_start(shop: Shop, folder: DataFolder, console: Console, stop: asyncio.Event) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("Sample data", total=None)
+    """Loads the sample shop; one that is cut short is finished by the next start."""
+    if not console.is_terminal:
+        console.print("Loading the sample shop ...")
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("Loading the sample shop", total=None)
 
-        def show(what: str, done: int, of: int) -> None:
-            progress.update(task, description=what, completed=done, total=of)
+        def show(done: int, of: int) -> None:
+            progress.update(task, completed=done, total=of)
 
         loading = asyncio.create_task(load_samples(shop, show))
         stopping = asyncio.create_task(stop.wait())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email.headerregistry import Address
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +15,8 @@ from kernel.money import has_two_digits
 
 DOMAINS = ("orders", "inventory", "catalog", "sellers", "notifications")
 DEFAULT_DATA = Path(".bookstall")
+EMBEDDED_DATABASES = "sqlite"
+POSTGRESQL = ("postgresql://", "postgres://")
 
 
 class InvalidSetting(Complaint):
@@ -26,21 +30,21 @@ class Settings(BaseSettings):
 
     data: Path = DEFAULT_DATA
     """The folder of the embedded form: databases, keys, mail, the mock provider's charges."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """0 picks a free port."""
-    database_url: str = "sqlite"
-    """`sqlite` for files in the data folder, or a URL with `{domain}` in it: one database for each domain."""
+    database_url: str = EMBEDDED_DATABASES
+    """`sqlite` for files in the data folder, or a PostgreSQL URL with `{domain}` in it, for each domain its own."""
     transport_url: Literal["inprocess"] = "inprocess"
     cache_url: Literal["inprocess"] = "inprocess"
     pool_size: Annotated[int, Field(ge=1, le=100)] = 8
     """PostgreSQL connections of each domain in each process."""
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
+    currency: str = "EUR"
     """The one currency of this marketplace (ISO 4217, two digits after the point)."""
     mail_sender: str = "Bookstall <shop@bookstall.example>"
     sample_books: Annotated[int, Field(ge=1, le=9277)] = 1000
     """How many of the real books the sample shop has."""
-    sample_buyer: str = "alice"
+    sample_buyer: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] = "alice"
     """Who GraphiQL is signed in as in the embedded form."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "text"] = "auto"
@@ -48,19 +52,39 @@ class Settings(BaseSettings):
     stop_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
     """How long a stopping process waits for what it is doing."""
 
+    @field_validator("data", mode="before")
+    @classmethod
+    def _named(cls, path: object) -> object:
+        if path == "":
+            raise ValueError("the data folder needs a name")
+        return path
+
     @field_validator("currency")
     @classmethod
     def _with_two_digits(cls, currency: str) -> str:
         if not has_two_digits(currency):
-            raise ValueError(f"{currency} is no currency with two digits after the point")
+            raise ValueError(f"{currency!r} is no currency with two digits after the point")
         return currency
 
     @field_validator("database_url")
     @classmethod
     def _one_for_each_domain(cls, url: str) -> str:
-        if url != "sqlite" and "{domain}" not in url:
+        if url != EMBEDDED_DATABASES and not url.startswith(POSTGRESQL):
+            raise ValueError("the URL is `sqlite` or begins with postgresql://")
+        if url != EMBEDDED_DATABASES and "{domain}" not in url:
             raise ValueError("the URL needs {domain} in it: every domain has a database of its own")
         return url
+
+    @field_validator("mail_sender")
+    @classmethod
+    def _with_an_address(cls, sender: str) -> str:
+        try:
+            Address(addr_spec=parseaddr(sender)[1])
+        except (ValueError, IndexError):
+            raise ValueError("mail needs a sender with an address, as `Shop <shop@example.org>`") from None
+        if not sender.isprintable():
+            raise ValueError("a sender has no line breaks")
+        return sender
 
     @classmethod
     def load(cls, **options: Any) -> Self:
@@ -74,6 +98,6 @@ class Settings(BaseSettings):
 
     def database_of(self, domain: str) -> str:
         """The URL of a domain's database."""
-        if self.database_url == "sqlite":
+        if self.database_url == EMBEDDED_DATABASES:
             return f"sqlite:///{(self.data / f'{domain}.db').resolve()}"
         return self.database_url.replace("{domain}", domain)

@@ -22,7 +22,7 @@ from domains.inventory import InventoryService
 from domains.notifications import NotificationsService
 from domains.orders import OrdersService
 from domains.sellers import SellersService
-from graph.auth import EmbeddedIssuer, KeyUnreadable
+from graph.auth import EmbeddedIssuer
 from graph.context import Services
 from graph.live import Hub
 from kernel.cache import InProcessCache
@@ -108,7 +108,7 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
             databases=databases,
             transport=transport,
             services=services,
-            issuer=embedded_issuer(folder),
+            issuer=folder.issuer(),
         )
 
 
@@ -116,14 +116,6 @@ async def _finish_checkouts(orders: OrdersService, seconds: float) -> None:
     """Waits for checkouts whose callers went away; what is not done in time is finished after the next start."""
     with suppress(TimeoutError):
         await asyncio.wait_for(orders.finish_running(), seconds)
-
-
-def embedded_issuer(folder: DataFolder) -> EmbeddedIssuer:
-    """The issuer whose key lies in the data folder; raises Complaint where the key cannot be read."""
-    try:
-        return EmbeddedIssuer(folder.path)
-    except (KeyUnreadable, OSError) as error:
-        raise Complaint(f"the token key in {folder.path} cannot be used: {error}") from None
 
 
 def _services(settings: Settings, folder: DataFolder, databases: Mapping[str, Database], hub: Hub) -> Services:

@@ -138,16 +138,18 @@ def _newest(folder: Path) -> str | None:
 
 
 def _sqlite_version(url: URL) -> str | None:
+    from kernel.sqlite_errors import translated
+
     path = Path(url.database or "")
     if not path.exists():
         return None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         if "no such table" in str(error):
             return None
-        raise Unavailable(f"{path}: {error}") from None
+        raise translated(error) from None
     return found[0] if found else None
 
 
@@ -228,7 +230,7 @@ def _upgrade(folder: Path, name: str, connection: Connection) -> None:
     try:
         command.upgrade(_configuration(folder, connection), "head")
     except CommandError as error:
-        raise DatabaseError(f"{name}: {error}") from None
+        raise DatabaseError(f"{name} is newer than this program: {error}") from None
 
 
 def _lay_out(folder: Path, name: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import format_currency, get_currency_precision, is_currency
 
 MINOR_DIGITS = 2
 """Digits after the point of every amount on the wire; a deployment's currency has exactly these."""
@@ -92,4 +92,4 @@ def minor_of(amount: str | Decimal | int) -> int:
 @cache
 def has_two_digits(currency: str) -> bool:
     """Whether the currency's minor unit is a hundredth, as a deployment's currency must have it."""
-    return get_currency_precision(currency) == MINOR_DIGITS
+    return is_currency(currency) and get_currency_precision(currency) == MINOR_DIGITS
