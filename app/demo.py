@@ -71,8 +71,8 @@ class _Demo:
         self._began = time.perf_counter()
 
     async def play(self) -> None:
-        self._console.print(f"[bold]One purchase at {self._url}[/]")
-        async with LiveClient.connected(self._url, self._token) as client:
+        async with LiveClient.connected(self._url, self._token, seconds=self._seconds) as client:
+            self._console.print(f"[bold]One purchase at {self._url}[/]")
             async with self._step("sign in to the notifications"):
                 notifications = client.follow(NOTIFICATIONS)
                 await self._soon(anext(notifications), "the notifications' snapshot")
@@ -151,7 +151,8 @@ class _Demo:
     @asynccontextmanager
     async def _step(self, name: str) -> AsyncIterator[Any]:
         began, said = time.perf_counter(), []
-        yield said.append
+        with self._console.status(f"{name} ..."):
+            yield said.append
         self._console.print(f"{self._milliseconds(began):>6} ms  [bold]{name}[/]{': ' if said else ''}{''.join(said)}")
 
     async def _soon(self, awaited: Awaitable[T], what: str) -> T:

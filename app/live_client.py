@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosedError, WebSocketException
 from websockets.typing import Subprotocol
 
 from app.complaint import Complaint
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 REQUEST_SECONDS = 15.0
+UNAUTHORIZED = 4401
+"""The code with which a server closes a websocket whose token it does not accept."""
 
 Variables = Mapping[str, Any]
 
@@ -33,19 +37,22 @@ class LiveClient:
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls, url: str, token: str) -> AsyncIterator[Self]:
-        """A client whose websocket is open and acknowledged."""
-        base = url.rstrip("/")
+    async def connected(cls, url: str, token: str, *, seconds: float = REQUEST_SECONDS) -> AsyncIterator[Self]:
+        """A client whose websocket is open and acknowledged; a request that takes longer than `seconds` fails."""
+        base = _checked(url)
         headers = {"Authorization": f"Bearer {token}"}
         try:
             async with (
-                httpx.AsyncClient(base_url=base, headers=headers, timeout=REQUEST_SECONDS) as http,
-                connect(f"{base.replace('http', 'ws', 1)}/graphql", subprotocols=[PROTOCOL]) as socket,
+                httpx.AsyncClient(base_url=base, headers=headers, timeout=seconds, trust_env=False) as http,
+                connect(
+                    f"{base.replace('http', 'ws', 1)}/graphql",
+                    subprotocols=[PROTOCOL],
+                    open_timeout=seconds,
+                    proxy=None,
+                ) as socket,
             ):
-                await socket.send(json.dumps({"type": "connection_init", "payload": headers}))
-                acknowledged = json.loads(await socket.recv())
-                if acknowledged.get("type") != "connection_ack":
-                    raise Complaint(f"{url} did not accept the connection: {acknowledged}")
+                async with asyncio.timeout(seconds):
+                    await _acknowledged(socket, headers)
                 client = cls(http, socket)
                 reading = asyncio.create_task(client._read())
                 try:
@@ -54,9 +61,12 @@ class LiveClient:
                     reading.cancel()
                     with suppress(asyncio.CancelledError):
                         await reading
+        except ConnectionClosedError as error:
+            raise Complaint(f"the server at {url} closed the connection{_why(error)}") from None
+        except (TimeoutError, httpx.TimeoutException):
+            raise Complaint(f"the server at {url} did not answer within {seconds:g} s") from None
         except (OSError, httpx.HTTPError, WebSocketException) as error:
-            reason = str(error) or type(error).__name__
-            raise Complaint(f"no Bookstall server answers at {url}: {reason}".splitlines()[0]) from None
+            raise Complaint(f"no Bookstall server answers at {url}: {_reason(error)}") from None
 
     async def ask(self, document: str, variables: Variables | None = None) -> dict[str, Any]:
         """The data of a query or mutation."""
@@ -98,6 +108,34 @@ class LiveClient:
         finally:
             for queue in self._streams.values():
                 queue.put_nowait(Complaint("the server closed the connection"))
+
+
+def _checked(url: str) -> str:
+    """The address without a slash at its end; raises Complaint where it cannot be one."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return url.rstrip("/")
+    raise Complaint(f"{url!r} is no address of a server: it is written like http://127.0.0.1:8000")
+
+
+async def _acknowledged(socket: ClientConnection, headers: Mapping[str, str]) -> None:
+    await socket.send(json.dumps({"type": "connection_init", "payload": headers}))
+    answer = json.loads(await socket.recv())
+    if answer.get("type") != "connection_ack":
+        raise Complaint(f"the server did not accept the connection: {answer}")
+
+
+def _why(error: ConnectionClosedError) -> str:
+    """What the server said when it closed the connection."""
+    if error.rcvd and error.rcvd.code == UNAUTHORIZED:
+        return ": it does not know the key of the token, which comes from another data folder"
+    return f": {error.rcvd.reason}" if error.rcvd and error.rcvd.reason else ""
+
+
+def _reason(error: Exception) -> str:
+    code = error.errno if isinstance(error, OSError) else None
+    return os.strerror(code) if code and code > 0 else (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _refused(errors: list[dict[str, Any]]) -> Complaint:

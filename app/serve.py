@@ -24,6 +24,7 @@ from app.wiring import Shop, migrate_all, open_shop
 
 MESSAGE_BYTES = 64 * 1024
 PING_SECONDS = 10.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(settings: Settings, *, samples: bool) -> None:
@@ -33,8 +34,8 @@ def run(settings: Settings, *, samples: bool) -> None:
 
 
 async def _serve(settings: Settings, *, samples: bool) -> None:
-    stop = _stop_on_signals()
     console = Console(highlight=False)
+    stop = _stop_on_signals(console)
     listening = listen(settings.host, settings.port)
     folder = DataFolder(settings.data)
     with contextlib.closing(listening), folder.held():
@@ -81,10 +82,18 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+def _stop_on_signals(console: Console) -> asyncio.Event:
+    """Set by the first signal; the second one ends the process at once, which loses nothing that is committed."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def first() -> None:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+        stop.set()
+        console.print("Stopping ...")
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, first)
     return stop
 
 
