@@ -17,6 +17,8 @@ from kernel.pages import encode_cursor
 ROOT = Path(__file__).parents[2]
 PRESETS = sorted((ROOT / "web" / "graphiql" / "src" / "presets").glob("*.graphql"))
 NAMES = ["Search", "AddToCart", "Cart", "Checkout", "OrderUpdates", "StockUpdates", "Notifications", "PublishListing"]
+HINT_CHARACTERS = 51
+"""How much of a line the editor shows in a window of 1280 pixels."""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,7 @@ def test_a_tab_opens_with_a_hint(preset: Path) -> None:
     hint = [line for line in lines if line.startswith("#")]
     assert 1 <= len(hint) <= 2
     assert lines[: len(hint)] == hint
+    assert max(map(len, hint)) <= HINT_CHARACTERS
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.stem)
