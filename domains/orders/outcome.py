@@ -106,7 +106,8 @@ async def _end(tx: Transaction, head: OrderHead, outcome: Refused | NotCharged |
         id=head.id,
         status=status,
         release_reason=reason,
-        seconds=RELEASE_AGAIN_SECONDS,
+        # Where nothing has to be given back the sweep has nothing to look after.
+        seconds=RELEASE_AGAIN_SECONDS if reason else None,
     )
     await tx.run(repository.ANSWER_ATTEMPT, order_id=head.id, problems=to_json(problems))
     if status is OrderStatus.PAYMENT_FAILED:

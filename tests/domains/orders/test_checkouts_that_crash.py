@@ -122,6 +122,17 @@ async def test_a_hold_that_was_not_given_back_is_given_back_by_the_sweep(shop: S
     assert await shop.service.finish_stale() == 0
 
 
+async def test_an_order_whose_stock_could_not_be_held_is_left_alone_by_the_sweep(shop: Shop) -> None:
+    offer = shop.offer(copies=1)
+    await shop.put(offer)
+    shop.shelves.late_changes = {offer.listing_id: {"available": 0}}
+    assert isinstance(await shop.checkout(), CheckoutRejected)
+    assert (await shop.only_order()).status is OrderStatus.REJECTED
+    await shop.let_time_pass()
+    assert await shop.service.finish_stale() == 0
+    assert shop.till.voided == set()
+
+
 async def test_while_the_provider_is_away_the_order_waits_and_its_stock_stays_held(shop: Shop) -> None:
     await shop.put(shop.offer())
     shop.till.answer = Unknown()
