@@ -87,11 +87,14 @@ class SqliteDatabase(BaseDatabase):
                 watch.cancel()
             transaction.raise_failure()
             turn.after_commit = transaction.committed
-        except BaseException:
-            turn.leave(keep=False)
-            raise
-        finally:
+        except BaseException as error:
             transaction.is_open = False
+            turn.leave(keep=False)
+            if isinstance(error, Exception):
+                # Whoever tries again after this reads what it saw, instead of meeting the same batch.
+                await turn.undone()
+            raise
+        transaction.is_open = False
         turn.leave(keep=True)
         # A caller that is cancelled here has left its turn already: the commit goes on without it.
         await asyncio.shield(turn.committed)

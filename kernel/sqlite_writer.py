@@ -31,6 +31,11 @@ class Turn:
         if not self.left.done():
             self.left.set_result(keep)
 
+    async def undone(self) -> None:
+        """Returns when the batch is over: what this turn saw of the others in it can be read by then."""
+        if self.granted.done() and self.granted.exception() is None:
+            await asyncio.shield(self.committed)
+
     def failed(self, error: Exception, connection: sqlite3.Connection) -> DatabaseError:
         """The driver's error as the seam's; one of storage spoils the whole batch."""
         failure = translated(error, connection)
@@ -93,20 +98,23 @@ class Writer:
 
     async def _serve_batch(self) -> None:
         kept: list[Turn] = []
+        undone: list[Turn] = []
         try:
             until = perf_counter() + _BATCH_SECONDS
             while self._turns and perf_counter() < until:
-                await self._serve(self._turns.popleft(), kept)
+                await self._serve(self._turns.popleft(), kept, undone)
             await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.execute, "COMMIT")
         except Exception as error:
             self._abandon(kept, error)
-            return
-        for turn in kept:
-            if turn.after_commit is not None:
-                turn.after_commit()
+        else:
+            for turn in kept:
+                if turn.after_commit is not None:
+                    turn.after_commit()
+                turn.committed.set_result(None)
+        for turn in undone:
             turn.committed.set_result(None)
 
-    async def _serve(self, turn: Turn, kept: list[Turn]) -> None:
+    async def _serve(self, turn: Turn, kept: list[Turn], undone: list[Turn]) -> None:
         """Grant one turn and wait until it is left; raise what spoils the batch."""
         if turn.granted.done():
             return
@@ -116,9 +124,9 @@ class Writer:
             turn.granted.set_exception(translated(error))
             raise
         turn.granted.set_result(None)
-        if await turn.left:
-            kept.append(turn)
-        elif turn.fatal is None:
+        keep = await turn.left
+        (kept if keep else undone).append(turn)
+        if not keep and turn.fatal is None:
             self._connection.execute("ROLLBACK TO SAVEPOINT turn")
         if turn.fatal is not None:
             raise turn.fatal

@@ -1,4 +1,4 @@
-"""Many buyers at once: the last copy is sold once, and one request is one order."""
+"""Many requests at once: the last copy is sold once, one request is one order, and no copy of a cart is lost."""
 
 from __future__ import annotations
 
@@ -76,3 +76,23 @@ async def test_one_cart_sent_with_many_keys_at_once_is_bought_once(shop: Shop) -
     assert set(kinds(outcomes)) <= {"CheckoutCompleted", "CheckoutInProgress", "CheckoutRejected"}
     assert shop.traces.orders_of(buyer.name) == ["PAID"]
     assert (await buyer.cart())["lines"] == []
+
+
+async def test_copies_that_are_added_at_once_all_count(shop: Shop) -> None:
+    offer, buyer = await shop.offer(copies=30), shop.buyer()
+    await gather(*(buyer.adds(offer) for _ in range(30)))
+    assert [line["quantity"] for line in (await buyer.cart())["lines"]] == [30]
+
+
+async def test_a_cart_that_grows_while_it_is_bought_loses_no_copy(shop: Shop) -> None:
+    wanted, more = await shop.offer(copies=99), await shop.offer(copies=99)
+    for _ in range(10):
+        buyer = shop.buyer()
+        await buyer.adds(wanted)
+        outcome, *_ = await gather(buyer.checks_out(amount="12.50"), buyer.adds(wanted), buyer.adds(more))
+
+        bought = [line["quantity"] for line in outcome["order"]["lines"]] if "order" in outcome else []
+        left = [line["quantity"] for line in (await buyer.cart())["lines"]]
+        assert sum(bought + left) == 3
+        if not bought:
+            assert kinds(outcome["problems"]) == ["AmountMismatch"]

@@ -23,7 +23,7 @@ from kernel.database import (
     Unavailable,
     open_database,
 )
-from tests.unit.kernel.accounts import ADD, ADD_POSTING, BalanceRow, IdRow, account, ids
+from tests.unit.kernel.accounts import ADD, ADD_POSTING, FIND, BalanceRow, IdRow, account, ids
 
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
@@ -121,6 +121,23 @@ async def test_a_body_that_fails_is_undone_alone_in_its_group(sqlite: Database) 
     )
     assert [type(result) for result in results] == [type(None), type(None), ConstraintViolated, type(None)]
     assert await ids(sqlite) == [1, 2, 3]
+
+
+async def test_who_fails_for_what_another_wrote_can_read_it_afterwards(sqlite: Database) -> None:
+    class Taken(Exception):
+        pass
+
+    async def refuse(number: int) -> None:
+        async def body(tx: Transaction) -> None:
+            if await tx.one(FIND, id=number):
+                raise Taken
+
+        with pytest.raises(Taken):
+            await sqlite.transact(body)
+        assert number in await ids(sqlite)
+
+    for number in range(20):
+        await asyncio.gather(sqlite.write(ADD, **account(number)), refuse(number))
 
 
 async def test_what_is_answered_is_on_the_disk(sqlite: Database, sqlite_url: str) -> None:
