@@ -36,19 +36,19 @@ class Page(Generic[T]):
     has_next: bool
 
 
-def encode_cursor(*keys: str | int | float | None) -> str:
+def encode_cursor(*keys: str | int | float) -> str:
     """An opaque cursor of a row's sort keys."""
     return urlsafe_b64encode(orjson.dumps(keys)).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str, *kinds: type) -> tuple:
-    """The sort keys of a cursor, checked against the kinds expected (None fits any); raises InvalidCursor."""
+    """The sort keys of a cursor, each of the kind that is expected; raises InvalidCursor."""
     try:
         keys = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
         raise InvalidCursor("this is not a cursor") from None
     if not isinstance(keys, list) or len(keys) != len(kinds):
         raise InvalidCursor("this cursor belongs to another list")
-    if any(key is not None and not isinstance(key, kind) for key, kind in zip(keys, kinds, strict=True)):
+    if not all(isinstance(key, kind) for key, kind in zip(keys, kinds, strict=True)):
         raise InvalidCursor("this cursor belongs to another list")
     return tuple(keys)

@@ -105,7 +105,7 @@ def _limits(query: BookQuery) -> dict[str, Any] | None:
 def _position(cursor: str, order_by: BookOrder) -> tuple[str | int, str]:
     """The sort keys that a cursor of this order names; raises InvalidCursor."""
     order, rank, isbn = decode_cursor(cursor, str, str if order_by is BookOrder.TITLE else int, str)
-    if order != order_by or rank is None or isbn is None:
+    if order != order_by:
         raise InvalidCursor("this cursor belongs to another list")
     if "\0" in isbn or ("\0" in rank if isinstance(rank, str) else abs(rank) > _LARGEST_RANK):
         raise InvalidCursor("this is not a cursor")

@@ -272,7 +272,7 @@ def _position(cursor: str | None) -> int:
     if cursor is None:
         return _LAST_OF_ALL
     (sequence,) = decode_cursor(cursor, int)
-    if sequence is None or not 0 <= sequence <= _LAST_OF_ALL:
+    if not 0 <= sequence <= _LAST_OF_ALL:
         raise InvalidCursor("this cursor belongs to another list")
     return sequence
 

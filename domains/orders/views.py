@@ -138,7 +138,7 @@ def _after(cursor: str | None) -> UUID:
     (text,) = decode_cursor(cursor, str)
     try:
         return UUID(text)
-    except (ValueError, TypeError, AttributeError):
+    except ValueError:
         raise InvalidCursor("this cursor belongs to another list") from None
 
 

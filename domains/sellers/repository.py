@@ -228,7 +228,7 @@ def position_after(cursor: str | None) -> tuple[datetime, UUID]:
     at, identifier = decode_cursor(cursor, str, str)
     try:
         return datetime.fromisoformat(at).astimezone(UTC), UUID(identifier)
-    except (AttributeError, OverflowError, TypeError, ValueError):
+    except (OverflowError, ValueError):
         raise InvalidCursor("this cursor belongs to another list") from None
 
 

@@ -194,7 +194,7 @@ async def _watch_messages(context: Context, recipient_id: str, after: int | None
     service = context.notifications
     with context.hub.watch(recipient_topic(recipient_id)) as watch:
         latest = await service.last_sequence(recipient_id)
-        seen = latest if after is None else min(after, latest)
+        seen = latest if after is None else min(max(after, 0), latest)
         if seen == latest:
             yield await _update(context, recipient_id, None, latest, is_snapshot=True)
         else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from kernel.pages import encode_cursor
 from tests import documents
 from tests.builders import Shop
 
@@ -133,3 +136,9 @@ async def test_who_subscribes_in_the_middle_of_news_gets_all_of_it_in_order(shop
         messages = live.follow(documents.NOTIFICATIONS, after=start)
         await messages.until(lambda update: update["version"] == 12)
     assert messages.versions == list(range(1, 13))
+
+
+@pytest.mark.parametrize("sequence", [-1, 0, 10**15])
+async def test_a_cursor_of_no_message_still_gets_a_snapshot(shop: Shop, sequence: int) -> None:
+    async with shop.buyer().live() as live:
+        await live.watch(documents.NOTIFICATIONS, after=encode_cursor(sequence))
