@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from kernel.columns import in_seconds, now, param
 from kernel.database import Statement
-from messaging.tables import InboxState, inbox
+from messaging.tables import UNDONE, InboxState, inbox
 
 SIGNAL = "inbox"
 """Set after each commit that left an event to be tried again."""
@@ -55,7 +55,7 @@ _MINE = inbox.c.lease == param(inbox.c.lease, "mine")
 _IS_PENDING = inbox.c.state == InboxState.PENDING
 _IS_DEAD = inbox.c.state == InboxState.DEAD
 _LETTER = [inbox.c[name] for name in LetterRow._fields]
-_DUE = select(inbox.c.event_id).where(_IS_PENDING, inbox.c.next_at <= now()).order_by(inbox.c.next_at)
+_DUE = select(inbox.c.event_id).where(UNDONE, _IS_PENDING, inbox.c.next_at <= now()).order_by(inbox.c.next_at)
 
 _COMMON = {name: param(inbox.c[name]) for name in ("event_id", "name", "owner", "correlation_id", "written_at")}
 
@@ -103,12 +103,12 @@ FAIL_AGAIN = Statement(
 )
 LETTERS = Statement(
     select(*_LETTER)
-    .where(inbox.c.state == param(inbox.c.state), inbox.c.event_id <= param(inbox.c.event_id, "until"))
+    .where(UNDONE, inbox.c.state == param(inbox.c.state), inbox.c.event_id <= param(inbox.c.event_id, "until"))
     .order_by(inbox.c.event_id.desc())
     .limit(param(Integer, "count")),
     LetterRow,
 )
-FIND_LETTER = Statement(select(*_LETTER).where(_THIS, inbox.c.state != InboxState.DONE), LetterRow)
+FIND_LETTER = Statement(select(*_LETTER).where(_THIS, UNDONE), LetterRow)
 REPLAY = Statement(
     update(inbox).where(_THIS, _IS_DEAD).values(state=InboxState.PENDING, attempts=0, next_at=now(), lease=None)
 )
@@ -118,7 +118,7 @@ DISCARD = Statement(
     .values(state=InboxState.DISCARDED, note=param(inbox.c.note, "why"), next_at=None, lease=None)
 )
 COUNT = Statement(
-    select(inbox.c.state, func.count().label("rows")).where(inbox.c.state != InboxState.DONE).group_by(inbox.c.state),
+    select(inbox.c.state, func.count().label("rows")).where(UNDONE).group_by(inbox.c.state),
     StateCount,
 )
 PURGE = Statement(delete(inbox).where(inbox.c.state == InboxState.DONE, inbox.c.received_at < in_seconds(_SECONDS)))

@@ -6,6 +6,7 @@ from alembic import op
 from kernel.columns import Instant
 
 _UNSENT = sa.text("sent_at IS NULL")
+_SENT = sa.text("sent_at IS NOT NULL")
 _UNDONE = sa.text("state != 'done'")
 
 
@@ -29,8 +30,8 @@ def create_messaging_tables() -> None:
         sa.Column("sent_at", Instant()),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
     )
-    op.create_index("ix_outbox_unsent", "outbox", ["next_at"], sqlite_where=_UNSENT, postgresql_where=_UNSENT)
-    op.create_index("ix_outbox_sent_at", "outbox", ["sent_at"])
+    op.create_index("ix_outbox_unsent", "outbox", ["next_at", "id"], sqlite_where=_UNSENT, postgresql_where=_UNSENT)
+    op.create_index("ix_outbox_sent_at", "outbox", ["sent_at"], sqlite_where=_SENT, postgresql_where=_SENT)
     op.create_table(
         "inbox",
         sa.Column("event_id", sa.Uuid(), nullable=False),

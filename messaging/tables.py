@@ -2,7 +2,19 @@
 
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Uuid,
+    literal_column,
+)
 
 from kernel.columns import Instant, enum_type, new_metadata
 
@@ -39,8 +51,9 @@ outbox = Table(
     Column("sent_at", Instant),
 )
 _UNSENT = outbox.c.sent_at.is_(None)
-Index("ix_outbox_unsent", outbox.c.next_at, postgresql_where=_UNSENT, sqlite_where=_UNSENT)
-Index("ix_outbox_sent_at", outbox.c.sent_at)
+_SENT = outbox.c.sent_at.is_not(None)
+Index("ix_outbox_unsent", outbox.c.next_at, outbox.c.id, postgresql_where=_UNSENT, sqlite_where=_UNSENT)
+Index("ix_outbox_sent_at", outbox.c.sent_at, postgresql_where=_SENT, sqlite_where=_SENT)
 
 inbox = Table(
     "inbox",
@@ -59,8 +72,9 @@ inbox = Table(
     Column("next_at", Instant),
     Column("lease", Uuid),
 )
-_UNDONE = inbox.c.state != InboxState.DONE
-Index("ix_inbox_undone", inbox.c.state, inbox.c.next_at, postgresql_where=_UNDONE, sqlite_where=_UNDONE)
+# Written out, not bound: a partial index is used only where the same condition is seen.
+UNDONE = inbox.c.state != literal_column("'done'", String)
+Index("ix_inbox_undone", inbox.c.state, inbox.c.next_at, postgresql_where=UNDONE, sqlite_where=UNDONE)
 Index("ix_inbox_received_at", inbox.c.received_at)
 
 

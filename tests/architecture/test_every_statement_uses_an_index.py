@@ -1,0 +1,64 @@
+"""No statement of the project reads a whole table: what runs every second must not slow down as rows pile up."""
+
+import importlib
+import pkgutil
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import domains
+import messaging
+from kernel.migrations import migrate
+from kernel.statement import Statement
+from messaging import inbox, outbox
+
+SEQUENCES = frozenset({"ids", "isbns", "seller_ids", "statuses"})
+DOMAINS = sorted(path.parent.name for path in (Path(__file__).parents[2] / "domains").glob("*/tables.py"))
+
+
+@pytest.fixture(params=DOMAINS)
+async def domain(request: pytest.FixtureRequest) -> str:
+    """Each domain in turn."""
+    return request.param
+
+
+@pytest.fixture
+async def tables(domain: str, tmp_path: Path) -> AsyncIterator[sqlite3.Connection]:
+    """The domain's tables, as its migrations make them."""
+    path = tmp_path / f"{domain}.db"
+    await migrate(f"sqlite:///{path}", domain)
+    connection = sqlite3.connect(path)
+    yield connection
+    connection.close()
+
+
+def statements_of(domain: str) -> list[Statement]:
+    """What runs on the database of a domain: its own statements, and those of its outbox and inbox."""
+    for package in (domains, messaging):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    return [one for one in Statement.every() if one.name.startswith((f"domains.{domain}.", "messaging."))]
+
+
+def plan_of(statement: Statement, tables: sqlite3.Connection) -> list[str]:
+    """How SQLite finds the statement's rows, step by step."""
+    plan = statement.plan("sqlite")
+    sql, arguments = plan.render({name: [None] if name in SEQUENCES else None for name in plan.names})
+    return [step for *_, step in tables.execute(f"EXPLAIN QUERY PLAN {sql}", arguments)]
+
+
+def reads_a_whole_table(step: str) -> bool:
+    return step.startswith("SCAN ") and "INDEX" not in step
+
+
+def test_no_statement_of_a_domain_reads_a_whole_table(domain: str, tables: sqlite3.Connection) -> None:
+    plans = {statement.name: plan_of(statement, tables) for statement in statements_of(domain)}
+    assert len(plans) > 10
+    assert {name: plan for name, plan in plans.items() if any(map(reads_a_whole_table, plan))} == {}
+
+
+@pytest.mark.parametrize("statement", [outbox.ANY_DUE, outbox.CLAIM, inbox.ANY_DUE, inbox.CLAIM_DUE])
+def test_what_is_due_is_found_without_sorting_all_that_waits(statement: Statement, tables: sqlite3.Connection) -> None:
+    assert [step for step in plan_of(statement, tables) if "TEMP B-TREE FOR ORDER BY" in step] == []
