@@ -28,6 +28,7 @@ IDLE_SECONDS = 1.0
 KEEP_DONE_SECONDS = 30 * 24 * 3600
 """Longer than any event can be replayed: what is not remembered would run again."""
 PURGE_EVERY_SECONDS = 3600.0
+PURGE_BATCH = 500
 ERROR_LENGTH = 2000
 
 _log = log(__name__)
@@ -105,9 +106,10 @@ class Consumer:
         return len(due)
 
     async def purge(self) -> int:
-        """Forgets events that were handled long ago."""
-        await self._database.write(inbox.PURGE, seconds=-KEEP_DONE_SECONDS)
-        return 0
+        """Forgets some of the events that were handled long ago; how many."""
+        return await self._database.transact(
+            lambda tx: tx.run(inbox.PURGE, seconds=-KEEP_DONE_SECONDS, count=PURGE_BATCH)
+        )
 
     async def _retry(self, row: inbox.PendingRow, mine: Any) -> None:
         async def handle(tx: Transaction) -> None:

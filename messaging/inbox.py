@@ -121,4 +121,9 @@ COUNT = Statement(
     select(inbox.c.state, func.count().label("rows")).where(UNDONE).group_by(inbox.c.state),
     StateCount,
 )
-PURGE = Statement(delete(inbox).where(inbox.c.state == InboxState.DONE, inbox.c.received_at < in_seconds(_SECONDS)))
+_OLD = (
+    select(inbox.c.event_id)
+    .where(inbox.c.state == InboxState.DONE, inbox.c.received_at < in_seconds(_SECONDS))
+    .order_by(inbox.c.received_at)
+)
+PURGE = Statement(delete(inbox).where(inbox.c.event_id.in_(_OLD.limit(param(Integer, "count")))))

@@ -70,7 +70,8 @@ LAG = Statement(
     select(func.count().label("waiting"), func.min(outbox.c.written_at).label("oldest")).where(_UNSENT),
     Lag,
 )
-PURGE = Statement(delete(outbox).where(outbox.c.sent_at < in_seconds(_SECONDS)))
+_OLD = select(outbox.c.id).where(outbox.c.sent_at < in_seconds(_SECONDS)).order_by(outbox.c.sent_at)
+PURGE = Statement(delete(outbox).where(outbox.c.id.in_(_OLD.limit(param(Integer, "count")))))
 
 
 async def add(tx: Transaction, *events: Event) -> None:

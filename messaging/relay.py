@@ -24,6 +24,7 @@ IDLE_SECONDS = 2.0
 """How often an idle relay looks for rows whose lease was lost."""
 KEEP_SENT_SECONDS = 3 * 24 * 3600
 PURGE_EVERY_SECONDS = 3600.0
+PURGE_BATCH = 500
 
 _log = log(__name__)
 
@@ -63,9 +64,10 @@ class Relay:
         return len(sent)
 
     async def purge(self) -> int:
-        """Deletes what was sent long ago."""
-        await self._database.write(outbox.PURGE, seconds=-KEEP_SENT_SECONDS)
-        return 0
+        """Deletes some of what was sent long ago; how many rows that were."""
+        return await self._database.transact(
+            lambda tx: tx.run(outbox.PURGE, seconds=-KEEP_SENT_SECONDS, count=PURGE_BATCH)
+        )
 
     async def _publish(self, message: Message) -> bool:
         try:
