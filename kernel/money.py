@@ -72,11 +72,11 @@ def decimal_of(minor: int) -> Decimal:
     return Decimal(minor).scaleb(-MINOR_DIGITS)
 
 
-def minor_of(amount: str | Decimal | int) -> int:
-    """A decimal amount in minor units; raises InvalidAmount where it is not exact or not sensible."""
+def minor_of(amount: str | Decimal | int, *, largest: int = LARGEST_MINOR) -> int:
+    """A decimal amount in minor units; raises InvalidAmount where it is not exact or larger than `largest` of them."""
     try:
         value = Decimal(amount)
-        if not value.is_finite() or abs(value) > LARGEST_MINOR:
+        if not value.is_finite() or abs(value) > largest:
             raise InvalidAmount(f"{str(amount)[:40]!r} is not an amount of money")
         scaled = value.scaleb(MINOR_DIGITS)
         if scaled != scaled.to_integral_value():
@@ -84,7 +84,7 @@ def minor_of(amount: str | Decimal | int) -> int:
     except InvalidOperation:
         raise InvalidAmount(f"{str(amount)[:40]!r} is not an amount of money") from None
     minor = int(scaled)
-    if abs(minor) > LARGEST_MINOR:
+    if abs(minor) > largest:
         raise InvalidAmount("the amount is too large")
     return minor
 

@@ -27,9 +27,13 @@ class Undecodable(ValueError):
     """The body is not this event: not JSON, or a field has a value that cannot be."""
 
 
+_LARGEST_SUM = 2**63 - 1
+"""What a seller has earned is no amount that anybody types in: it grows as far as a database can count."""
+
+
 def _minor_units(value: Any, info: ValidationInfo) -> Any:
     """On the wire an amount is a decimal in major units; in the program an int of minor units."""
-    return minor_of(value) if info.context == "wire" and value is not None else value
+    return minor_of(value, largest=_LARGEST_SUM) if info.context == "wire" and value is not None else value
 
 
 def _aware(value: datetime) -> datetime:

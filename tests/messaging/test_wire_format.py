@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from pydantic import BaseModel
 
 from messaging.event import Event, Undecodable, event_named, every_event
-from messaging.events import BookStockUpdated, Grade, OrderItem, OrderPaid, StockOfSeller
+from messaging.events import BookStockUpdated, Grade, OrderItem, OrderPaid, SellerUpdated, StockOfSeller
 
 WIRE = Path(__file__).parent / "wire"
 
@@ -40,6 +40,12 @@ def test_money_is_a_decimal_number_with_two_digits_and_exact() -> None:
     event = OrderPaid.from_wire((WIRE / "OrderPaid.json").read_bytes())
     assert event.total_amount == 2150
     assert b'"TotalAmount":21.50' in event.to_wire()
+
+
+def test_a_sum_of_many_sales_travels_however_large_it_grows() -> None:
+    seller = SellerUpdated.from_wire((WIRE / "SellerUpdated.json").read_bytes())
+    rich = seller.model_copy(update={"revenue": 2**63 - 1})
+    assert SellerUpdated.from_wire(rich.to_wire()) == rich
 
 
 def test_a_consumer_that_knows_the_first_format_reads_condition_and_a_new_one_reads_grade() -> None:
