@@ -91,6 +91,7 @@ class LiveClient:
             yield update
 
     async def _read(self) -> None:
+        end = Complaint("the server closed the connection")
         try:
             async for text in self._socket:
                 message = json.loads(text)
@@ -105,9 +106,11 @@ class LiveClient:
                         queue.put_nowait(_refused(message["payload"]))
                     case "complete" if queue:
                         queue.put_nowait(None)
+        except ConnectionClosedError as error:
+            end = Complaint(f"the server closed the connection{_why(error)}")
         finally:
             for queue in self._streams.values():
-                queue.put_nowait(Complaint("the server closed the connection"))
+                queue.put_nowait(end)
 
 
 def _checked(url: str) -> str:

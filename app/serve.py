@@ -41,6 +41,7 @@ async def _serve(settings: Settings, *, samples: bool) -> None:
     with contextlib.closing(listening), folder.held():
         await migrate_all(settings)
         async with open_shop(settings) as shop:
+            await shop.reclaim()
             worker = shop.worker()
             await worker.start()
             try:

@@ -29,6 +29,7 @@ from kernel.cache import InProcessCache
 from kernel.database import Database, DatabaseError, open_database
 from kernel.migrations import migrate, pending
 from kernel.sweep import Sweep
+from messaging import inbox, outbox
 from messaging.consumer import Consumer
 from messaging.inprocess import InProcessTransport
 from messaging.relay import Relay
@@ -49,6 +50,16 @@ class Shop:
     transport: Transport
     services: Services
     issuer: EmbeddedIssuer
+
+    async def reclaim(self) -> None:
+        """Makes due at once what a process had claimed that died, instead of when its leases end.
+
+        Only for whoever knows that no other process works on these databases.
+        """
+        for database in self.databases.values():
+            await database.write(outbox.RECLAIM)
+            await database.write(inbox.RECLAIM)
+        await self.services.notifications.reclaim_mails()
 
     def worker(self) -> Worker:
         """Consumers, relays and sweeps of every domain; call it once."""

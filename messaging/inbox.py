@@ -85,6 +85,10 @@ CLAIM_DUE = Statement(
     .returning(*[inbox.c[name] for name in PendingRow._fields]),
     PendingRow,
 )
+RECLAIM = Statement(
+    update(inbox).where(UNDONE, _IS_PENDING, inbox.c.lease.is_not(None)).values(next_at=now(), lease=None)
+)
+"""Makes due what a consumer had claimed that is known to be dead."""
 FINISH = Statement(
     update(inbox)
     .where(_THIS, _MINE, _IS_PENDING)

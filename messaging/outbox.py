@@ -66,6 +66,8 @@ CLAIM = Statement(
 )
 MARK_SENT = Statement(update(outbox).where(_BY_ID, _MINE).values(sent_at=now(), lease=None))
 PUT_BACK = Statement(update(outbox).where(_BY_ID, _MINE, _UNSENT).values(next_at=in_seconds(_SECONDS), lease=None))
+RECLAIM = Statement(update(outbox).where(_UNSENT, outbox.c.lease.is_not(None)).values(next_at=now(), lease=None))
+"""Makes due what a relay had claimed that is known to be dead."""
 LAG = Statement(
     select(func.count().label("waiting"), func.min(outbox.c.written_at).label("oldest")).where(_UNSENT),
     Lag,

@@ -54,6 +54,10 @@ class MailDelivery:
                 raise outcome
         return len(claimed)
 
+    async def reclaim(self) -> None:
+        """Makes due what a sweep had claimed that is known to be dead."""
+        await self._database.write(mail_repository.RECLAIM)
+
     async def _deliver(self, mail: ClaimedMail) -> None:
         with correlated(mail.claim.correlation_id):
             try:

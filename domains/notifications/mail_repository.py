@@ -79,6 +79,11 @@ CLAIM = Statement(
     .returning(mails.c.notification_id, mails.c.address, mails.c.attempts, mails.c.correlation_id),
     ClaimRow,
 )
+RECLAIM = Statement(
+    update(mails)
+    .where(mails.c.status == DeliveryStatus.PENDING, mails.c.lease.is_not(None))
+    .values(due_at=now(), lease=None)
+)
 TEXTS = Statement(
     select(*(notifications.c[name] for name in TextRow._fields)).where(
         notifications.c.id.in_(params(notifications.c.id, "ids"))

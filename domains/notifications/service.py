@@ -66,3 +66,7 @@ class NotificationsService:
     async def deliver_due(self) -> int:
         """Sends a batch of the mails that are due; how many were tried. A sweep calls it, woken by `deliveries`."""
         return await self._delivery.deliver_due()
+
+    async def reclaim_mails(self) -> None:
+        """Makes due at once the mails that a process was sending which is known to be dead."""
+        await self._delivery.reclaim()
