@@ -1,4 +1,4 @@
-"""A real Bookstall server, started as anybody starts one: a process of its own with its own data folder."""
+"""A real Bookstall, started as anybody starts one: a process of its own, and for a server its own data folder."""
 
 from __future__ import annotations
 
@@ -9,50 +9,98 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from graph.auth import EmbeddedIssuer
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60.0
-_URL = re.compile(r"GraphQL\s+(http://\S+)/graphql")
+READY = re.compile(r"GraphQL\s+(?P<url>http://\S+)/graphql")
+
+Settings = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command wrote, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one line that a failed command says; fails where it said more or less than that."""
+        assert self.code not in (0, None), self
+        assert self.out == "", self
+        [line] = self.err.splitlines()
+        assert line.startswith("bookstall: "), line
+        assert "unexpected" not in line, line
+        return line.removeprefix("bookstall: ")
+
+
+async def bookstall(*arguments: str | Path, settings: Settings | None = None) -> Said:
+    """Runs a command to its end."""
+    process = await _spawned(arguments, settings, err=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(START_SECONDS):
+        out, err = await process.communicate()
+    return Said(await process.wait(), out.decode(), err.decode())
+
+
+async def _spawned(
+    arguments: tuple[str | Path, ...], settings: Settings | None, *, err: int | IO[bytes]
+) -> asyncio.subprocess.Process:
+    # What is compiled once serves every process of the tests, also where the machine is told to keep nothing.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(settings or {})}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app", *arguments,
+        cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=err,
+    )  # fmt: skip
 
 
 class Server:
     """`url` and `data` of a running server; tokens are signed with the key in its data folder."""
 
-    def __init__(self, data: Path, *options: str, settings: dict[str, str] | None = None) -> None:
+    def __init__(self, data: Path, *options: str, settings: Settings | None = None) -> None:
         self.data = data
         self.url = ""
         self._options = options
-        self._settings = settings or {}
+        self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self._log = data.parent / f"{data.name}.log"
 
-    async def start(self) -> None:
+    async def start(self, until: re.Pattern[str] = READY) -> None:
         """Returns when the server says that it is ready; fails with what it said when it does not become so."""
-        command = [sys.executable, "-m", "app", "run", "--data", str(self.data), "--port", "0", *self._options]
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
-                cwd=ROOT, env={**os.environ, **self._settings}, stdout=asyncio.subprocess.PIPE, stderr=log,
-            )  # fmt: skip
+            arguments = ("run", "--data", self.data, "--port", "0", *self._options)
+            self._process = await _spawned(arguments, self._settings, err=log)
+        self.url = (await self.says(until)).groupdict().get("url", "")
+
+    async def says(self, expected: re.Pattern[str]) -> re.Match[str]:
+        """Returns when the server has said this; fails with what it said instead."""
+        assert self._process is not None
         assert self._process.stdout is not None
         said = ""
         async with asyncio.timeout(START_SECONDS):
-            while not (found := _URL.search(said)):
+            while not (found := expected.search(said)):
                 line = await self._process.stdout.readline()
-                assert line, f"the server did not start: {said}\n{self.log()[-2000:]}"
+                assert line, f"the server did not say {expected.pattern}: {said}\n{self.log()[-2000:]}"
                 said += line.decode()
-        self.url = found[1]
+        return found
 
-    async def kill(self) -> None:
+    async def kill(self) -> int:
         """kill -9: nothing is finished, nothing is closed."""
-        await self._end(signal.SIGKILL)
+        return await self._end(signal.SIGKILL)
 
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
         return await self._end(signal.SIGTERM)
+
+    async def interrupt(self) -> int:
+        """Ctrl-C; the exit code."""
+        return await self._end(signal.SIGINT)
 
     def token(self, name: str, role: str = "buyer") -> str:
         """A token that speaks for somebody."""
@@ -62,10 +110,15 @@ class Server:
         """What the server has logged so far, over all its starts."""
         return self._log.read_text() if self._log.exists() else ""
 
-    async def _end(self, number: signal.Signals) -> int:
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal and waits for nothing."""
         assert self._process is not None
         if self._process.returncode is None:
             self._process.send_signal(number)
+
+    async def _end(self, number: signal.Signals) -> int:
+        self.signal(number)
+        assert self._process is not None
         code = await self._process.wait()
         transport = self._process._transport  # type: ignore[attr-defined]  # the pipe outlives the process otherwise
         transport.close()
@@ -73,7 +126,7 @@ class Server:
 
 
 @asynccontextmanager
-async def running(data: Path, *options: str, settings: dict[str, str] | None = None) -> AsyncIterator[Server]:
+async def running(data: Path, *options: str, settings: Settings | None = None) -> AsyncIterator[Server]:
     """A server for the time of the block."""
     server = Server(data, *options, settings=settings)
     await server.start()
