@@ -20,7 +20,7 @@ from app.worker import Worker
 from domains.catalog import CatalogService
 from domains.inventory import InventoryService
 from domains.notifications import NotificationsService
-from domains.orders import OrdersService
+from domains.orders import OrdersService, Patience
 from domains.sellers import SellersService
 from graph.auth import EmbeddedIssuer
 from graph.context import Services
@@ -73,7 +73,10 @@ class Shop:
     def _domain_sweeps(self) -> list[Sweep]:
         orders, catalog, notifications = self.services.orders, self.services.catalog, self.services.notifications
         return [
-            Sweep("stale orders", orders.finish_stale, idle_seconds=STALE_ORDERS_IDLE_SECONDS),
+            Sweep(
+                "stale orders", orders.finish_stale,
+                idle_seconds=min(STALE_ORDERS_IDLE_SECONDS, self.settings.late_seconds),
+            ),
             Sweep(
                 "catalog cache", catalog.refresh_cache,
                 signal=self.databases["catalog"].signal("offers"), idle_seconds=CACHE_IDLE_SECONDS,
@@ -139,6 +142,11 @@ def _services(settings: Settings, folder: DataFolder, databases: Mapping[str, Da
         TitlesOfCatalog(catalog),
         MockPayments(folder.charges),
         currency=currency,
+        patience=Patience(
+            placing_seconds=settings.placing_seconds,
+            charge_seconds=settings.charge_seconds,
+            late_seconds=settings.late_seconds,
+        ),
     )
     return Services(
         orders=orders,

@@ -1,5 +1,6 @@
 """Orders: carts, checkouts, orders and their payments. What the gateway and the roof may use of it."""
 
+from domains.orders.checkout import Patience
 from domains.orders.commands import (
     AddressParts,
     AddToCart,
@@ -69,6 +70,7 @@ __all__ = [
     "OutOfStock",
     "Outcome",
     "OwnBook",
+    "Patience",
     "PaymentDeclined",
     "PaymentProvider",
     "PaymentStatus",

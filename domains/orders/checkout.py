@@ -31,14 +31,20 @@ from kernel.money import Money
 FIRST_VERSION = 1
 OPENING_TRIES = 10
 """How often a checkout starts over because its buyer's cart or orders changed meanwhile."""
-PLACING_SECONDS = 600
-"""How long an order may wait for its charge to begin before the sweep looks after it."""
-CHARGE_SECONDS = 30
-"""How long a charge may take."""
-LATE_SECONDS = 60
-"""How long after a charge's deadline the sweep looks it up."""
 HOLD_SECONDS = 2 * 3600
 """How long stock is held while a payment's outcome is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long an unfinished order is left to its checkout before the sweep looks after it, in whole seconds."""
+
+    placing_seconds: int = 600
+    """From when the order is placed until its charge begins."""
+    charge_seconds: int = 30
+    """From then until the provider's answer is written down."""
+    late_seconds: int = 60
+    """From then until the sweep asks the provider: a charge that comes late is still recorded by its checkout."""
 
 
 class Overtaken(Exception):
@@ -66,10 +72,12 @@ class Checkouts:
         carts: Carts,
         answers: Answers,
         outcomes: Outcomes,
+        patience: Patience,
     ) -> None:
         self._database = database
         self._stock = stock
         self._payments = payments
+        self._patience = patience
         self._carts = carts
         self._answers = answers
         self._outcomes = outcomes
@@ -96,7 +104,8 @@ class Checkouts:
         lines = tuple(HoldLine(line.listing_id, line.quantity, line.unit_price) for line in cart.lines)
         order = PlacedOrder(new_id(), cart.total, lines)
         try:
-            await self._database.transact(lambda tx: _write(tx, command, cart, order.id))
+            seconds = self._patience.placing_seconds
+            await self._database.transact(lambda tx: _write(tx, command, cart, order.id, seconds))
         except Overtaken:
             return None
         return order
@@ -110,8 +119,8 @@ class Checkouts:
         begun = await self._database.write(
             repository.BEGIN_CHARGE,
             id=order.id,
-            deadline_seconds=CHARGE_SECONDS,
-            look_seconds=CHARGE_SECONDS + LATE_SECONDS,
+            deadline_seconds=self._patience.charge_seconds,
+            look_seconds=self._patience.charge_seconds + self._patience.late_seconds,
         )
         if begun is None:  # so late that the sweep has ended the order
             return Unknown()
@@ -137,7 +146,7 @@ def _difference(agreed: Money, total: Money) -> AmountMismatch | UnsupportedCurr
     return UnsupportedCurrency(path=path, currency=agreed.currency, supported=total.currency)
 
 
-async def _write(tx: Transaction, command: Checkout, cart: Cart, order_id: UUID) -> None:
+async def _write(tx: Transaction, command: Checkout, cart: Cart, order_id: UUID, seconds: int) -> None:
     """The rows of step 4; raises Overtaken and so leaves none if the cart, the key or the buyer is taken."""
     if await cart_repository.lock_cart(tx, cart.buyer_id) != cart.version:
         raise Overtaken
@@ -154,7 +163,7 @@ async def _write(tx: Transaction, command: Checkout, cart: Cart, order_id: UUID)
         total=cart.total.minor,
         currency=cart.total.currency,
         address=asdict(address_of(command.address)),
-        seconds=PLACING_SECONDS,
+        seconds=seconds,
     )
     if placed is None:
         raise Overtaken

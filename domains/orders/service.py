@@ -9,7 +9,7 @@ from uuid import UUID
 from domains.orders import views
 from domains.orders.answers import Answers
 from domains.orders.carts import Carts
-from domains.orders.checkout import Checkouts
+from domains.orders.checkout import Checkouts, Patience
 from domains.orders.commands import AddToCart, Checkout, CheckoutOutcome, SetCartLine, stored_key
 from domains.orders.model import Cart, Order, OrderStatus, read_number
 from domains.orders.outcome import Outcomes
@@ -21,6 +21,8 @@ from kernel.errors import Problem
 from kernel.logging import log
 from kernel.pages import Page, PageRequest
 
+PATIENCE = Patience()
+
 _log = log(__name__)
 
 
@@ -28,14 +30,27 @@ class OrdersService:
     """The orders domain: its collaborators come from outside."""
 
     def __init__(
-        self, database: Database, stock: StockHolds, titles: BookTitles, payments: PaymentProvider, *, currency: str
+        self,
+        database: Database,
+        stock: StockHolds,
+        titles: BookTitles,
+        payments: PaymentProvider,
+        *,
+        currency: str,
+        patience: Patience = PATIENCE,
     ) -> None:
         self._database = database
         self._carts = Carts(database, stock, titles, currency=currency)
         self._answers = Answers(database, self._carts)
         self._outcomes = Outcomes(database, stock)
         self._checkouts = Checkouts(
-            database, stock, payments, carts=self._carts, answers=self._answers, outcomes=self._outcomes
+            database,
+            stock,
+            payments,
+            carts=self._carts,
+            answers=self._answers,
+            outcomes=self._outcomes,
+            patience=patience,
         )
         self._stale = StaleOrders(database, stock, payments, outcomes=self._outcomes)
         self._running: set[asyncio.Task[CheckoutOutcome]] = set()
