@@ -72,9 +72,11 @@ def tree() -> Iterator[str]:
     folder = ""
     for line in fences(ARCHITECTURE, "text")[0].splitlines():
         names = re.split(r"\s{2,}", line.strip())[0].split()
-        if not line.startswith(" "):
+        if line.startswith(" "):
+            yield from (folder + name for name in names)
+        else:
             folder = names[0]
-        yield from (folder + name for name in names if line.startswith(" ") and re.search(r"/$|\.\w+$", name))
+            yield from names
 
 
 @pytest.fixture(scope="module")
