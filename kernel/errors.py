@@ -48,6 +48,13 @@ class StaleVersion(Problem):
     current: int
 
 
+class IdempotencyKeyReused(Problem):
+    """This idempotency key belongs to another request: use a new one for a new request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+    path: tuple[str, ...] = ("input", "idempotencyKey")
+
+
 class UnsupportedCurrency(Problem):
     """This marketplace trades in one currency, and it is another one."""
 

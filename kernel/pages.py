@@ -36,7 +36,7 @@ class Page(Generic[T]):
     has_next: bool
 
 
-def encode_cursor(*keys: str | int | float) -> str:
+def encode_cursor(*keys: str | int | float | None) -> str:
     """An opaque cursor of a row's sort keys."""
     return urlsafe_b64encode(orjson.dumps(keys)).rstrip(b"=").decode()
 

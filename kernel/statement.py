@@ -30,7 +30,8 @@ class Statement(Generic[R]):
     """One Core construct and the NamedTuple that its rows become.
 
     `row` must name the construct's columns in their order; a statement that returns nothing has none. `postgresql` is a
-    form of the same statement for that database alone. `slow` keeps a long read off the event loop on SQLite.
+    form of the same statement for that database alone. `slow` keeps a long read off the event loop on SQLite. `name` is
+    for one that is no constant of its module.
     """
 
     _every: "WeakSet[Statement[Any]]" = WeakSet()
@@ -38,14 +39,18 @@ class Statement(Generic[R]):
     @overload
     def __init__(self: "Statement[None]", core: Any, row: None = None, *, postgresql: Any = None) -> None: ...
     @overload
-    def __init__(self, core: Any, row: type[R], *, postgresql: Any = None, slow: bool = False) -> None: ...
-    def __init__(self, core: Any, row: Any = None, *, postgresql: Any = None, slow: bool = False) -> None:
+    def __init__(
+        self, core: Any, row: type[R], *, postgresql: Any = None, slow: bool = False, name: str | None = None
+    ) -> None: ...
+    def __init__(
+        self, core: Any, row: Any = None, *, postgresql: Any = None, slow: bool = False, name: str | None = None
+    ) -> None:
         self.row: Any = row
         self.slow = slow
         self._forms = {"sqlite": core, "postgresql": core if postgresql is None else postgresql}
         self._plans: dict[DialectName, Plan] = {}
         self._module = sys._getframe(1).f_globals.get("__name__", "")
-        self._name: str | None = None
+        self._name = f"{self._module}.{name}" if name else None
         Statement._every.add(self)
 
     @classmethod

@@ -12,10 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from app.settings import DOMAINS
 from kernel.migrations import new_revision
 
 ROOT = Path(__file__).parent.parent
-DOMAINS = ("orders", "inventory", "catalog", "sellers", "notifications")
 
 
 def main() -> None:

@@ -142,7 +142,7 @@ def _statement(shape: _Shape) -> Statement[FoundRow]:
         kind = String if shape.order_by is BookOrder.TITLE else BigInteger
         place = tuple_(param(kind, "after_rank"), param(String, "after_isbn"))
         page = page.where(tuple_(found.c.rank, found.c.isbn) > place)
-    return Statement(page, FoundRow, slow=True)
+    return Statement(page, FoundRow, slow=True, name="page")
 
 
 class _Match:

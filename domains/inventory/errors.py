@@ -11,7 +11,7 @@ class ListingNotFound(Problem):
 
 
 class CopiesAreHeld(Problem):
-    """Buyers hold more copies than would be left: `held` of them."""
+    """Buyers hold more copies than would be left."""
 
     code = "COPIES_ARE_HELD"
     path: tuple[str, ...] = ("input", "onHand")

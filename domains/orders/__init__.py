@@ -10,7 +10,6 @@ from domains.orders.commands import (
     CheckoutOutcome,
     CheckoutPending,
     CheckoutRejected,
-    IdempotencyKeyReused,
     SetCartLine,
 )
 from domains.orders.errors import (
@@ -40,6 +39,7 @@ from domains.orders.model import (
 from domains.orders.payment import Captured, NotCharged, Outcome, Refused, Unknown
 from domains.orders.ports import BookTitles, PaymentProvider, StockHolds
 from domains.orders.service import OrdersService
+from kernel.errors import IdempotencyKeyReused
 
 __all__ = [
     "AddToCart",

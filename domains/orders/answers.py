@@ -13,11 +13,11 @@ from domains.orders.commands import (
     CheckoutOutcome,
     CheckoutPending,
     CheckoutRejected,
-    IdempotencyKeyReused,
 )
 from domains.orders.errors import from_json
 from domains.orders.model import UNPAID_ENDS, OrderStatus
 from kernel.database import Database
+from kernel.errors import IdempotencyKeyReused
 
 
 class Answers:

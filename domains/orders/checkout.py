@@ -31,7 +31,7 @@ from kernel.money import Money
 FIRST_VERSION = 1
 OPENING_TRIES = 10
 """How often a checkout starts over because its buyer's cart or orders changed meanwhile."""
-HOLD_SECONDS = 2 * 3600
+PAYMENT_HOLD_SECONDS = 2 * 3600
 """How long stock is held while a payment's outcome is unknown."""
 
 
@@ -124,7 +124,7 @@ class Checkouts:
         )
         if begun is None:  # so late that the sweep has ended the order
             return Unknown()
-        await self._stock.renew(order.id, HOLD_SECONDS)
+        await self._stock.renew(order.id, PAYMENT_HOLD_SECONDS)
         return await self._payments.charge(order.id, order.total, method)
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from babel import Locale
 
 from domains.orders.model import LINE_QUANTITY, Address, Cart, Order
-from kernel.errors import InvalidField, Problem
+from kernel.errors import IdempotencyKeyReused, InvalidField, Problem
 from kernel.money import Money
 
 KEY_LENGTH = 255
@@ -114,13 +114,6 @@ class CheckoutRejected(Problem):
     problems: tuple[Problem, ...]
     cart: Cart
     order: Order | None = None
-
-
-class IdempotencyKeyReused(Problem):
-    """This idempotency key belongs to another request."""
-
-    code = "IDEMPOTENCY_KEY_REUSED"
-    path: tuple[str, ...] = ("input", "idempotencyKey")
 
 
 CheckoutOutcome = CheckoutCompleted | CheckoutPending | CheckoutInProgress | CheckoutRejected | IdempotencyKeyReused

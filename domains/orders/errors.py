@@ -58,7 +58,7 @@ class OwnBook(Problem):
 
 
 class PaymentDeclined(Problem):
-    """The payment was not taken; `reason_code` is the provider's, or says that it never got the charge."""
+    """The payment was not taken: choose another way to pay, or try again."""
 
     code = "PAYMENT_DECLINED"
     path: tuple[str, ...] = ("input", "paymentMethod")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domains.orders import repository
-from domains.orders.checkout import HOLD_SECONDS
+from domains.orders.checkout import PAYMENT_HOLD_SECONDS
 from domains.orders.outcome import Outcomes
 from domains.orders.payment import NotCharged, Unknown
 from domains.orders.ports import PaymentProvider, StockHolds
@@ -48,7 +48,7 @@ class StaleOrders:
             # Final only when the provider has promised it: a slow gateway's charge may still be on its way.
             outcome = await self._payments.void(row.id)
         if isinstance(outcome, Unknown):
-            await self._stock.renew(row.id, HOLD_SECONDS)
+            await self._stock.renew(row.id, PAYMENT_HOLD_SECONDS)
             return False
         await self._outcomes.record(row.id, outcome)
         return True

@@ -3,7 +3,6 @@
 from domains.sellers.errors import (
     BulkRefused,
     DisplayNameTaken,
-    IdempotencyKeyReused,
     ListingIsWithdrawn,
     ListingNotFound,
     NotASeller,
@@ -21,6 +20,7 @@ from domains.sellers.model import (
     seller_id_of,
 )
 from domains.sellers.service import SellersService
+from kernel.errors import IdempotencyKeyReused
 
 __all__ = [
     "AlreadyRegistered",

@@ -28,13 +28,6 @@ class UnknownBook(Problem):
     isbn: str
 
 
-class IdempotencyKeyReused(Problem):
-    """This idempotency key already published another listing."""
-
-    code = "IDEMPOTENCY_KEY_REUSED"
-    path: tuple[str, ...] = ("input", "idempotencyKey")
-
-
 class ListingNotFound(Problem):
     """The seller has no such listing."""
 

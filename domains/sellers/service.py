@@ -13,7 +13,6 @@ from domains.sellers import ledger_repository, repository
 from domains.sellers.errors import (
     BulkRefused,
     DisplayNameTaken,
-    IdempotencyKeyReused,
     ListingIsWithdrawn,
     ListingNotFound,
     NotASeller,
@@ -31,7 +30,7 @@ from domains.sellers.model import (
 )
 from kernel.clock import Clock, utc_now
 from kernel.database import Database, Transaction
-from kernel.errors import InvalidField, Problem, StaleVersion, UnsupportedCurrency
+from kernel.errors import IdempotencyKeyReused, InvalidField, Problem, StaleVersion, UnsupportedCurrency
 from kernel.ids import new_id
 from kernel.money import Money
 from kernel.pages import Page, PageRequest
