@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from asyncio import gather
 
 import pytest
 
 from tests import documents
-from tests.builders import Shop, codes, euros, fresh_isbn
+from tests.builders import Shop, codes, euros, fresh_isbn, kinds
 
 
 async def test_a_newcomer_opens_a_stall_once(shop: Shop) -> None:
@@ -23,6 +24,12 @@ async def test_a_newcomer_opens_a_stall_once(shop: Shop) -> None:
     assert (desk["seller"]["displayName"], desk["email"]) == (name, newcomer.email)
     taken = await shop.newcomer().registers(name.upper())
     assert (taken["code"], taken["path"]) == ("DISPLAY_NAME_TAKEN", ["input", "displayName"])
+
+
+async def test_ten_newcomers_at_once_get_a_name_once(shop: Shop) -> None:
+    name = f"Attic {secrets.token_hex(4)}"
+    answers = await gather(*(shop.newcomer().registers(name) for _ in range(10)))
+    assert sorted(kinds(answers)) == ["DisplayNameTaken"] * 9 + ["Seller"]
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "two\nlines", "\x00"])
@@ -88,6 +95,21 @@ async def test_the_same_key_publishes_once(shop: Shop) -> None:
     assert again["id"] == first["id"]
     assert codes(other) == [("IDEMPOTENCY_KEY_REUSED", ["input", "idempotencyKey"])]
     assert {listing["id"] for listing in (await seller.desk())["listings"]["nodes"]} == {offer.listing_id, first["id"]}
+
+
+async def test_the_same_key_sent_ten_times_at_once_publishes_once(shop: Shop) -> None:
+    offer, key = await shop.offer(), secrets.token_hex(8)
+    answers = await gather(*(offer.seller.publishes(offer.isbn, idempotencyKey=key) for _ in range(10)))
+    assert len({listing["id"] for listing in answers}) == 1
+    assert len((await offer.seller.desk())["listings"]["nodes"]) == 2
+
+
+async def test_of_ten_changes_at_once_one_is_made(shop: Shop) -> None:
+    offer = await shop.offer()
+    version = (await offer.listing())["version"]
+    changes = [{"listingId": offer.listing_id, "version": version, "price": euros(f"{n}.00")} for n in range(1, 11)]
+    answers = await gather(*(offer.seller.ask(documents.CHANGE_LISTING, input=change) for change in changes))
+    assert sorted(kinds(answers)) == ["Listing"] + ["StaleVersion"] * 9
 
 
 async def test_a_change_of_what_somebody_else_changed_is_stale(shop: Shop) -> None:

@@ -96,3 +96,18 @@ async def test_a_cart_that_grows_while_it_is_bought_loses_no_copy(shop: Shop) ->
         assert sum(bought + left) == 3
         if not bought:
             assert kinds(outcome["problems"]) == ["AmountMismatch"]
+
+
+async def test_whoever_is_faster_than_a_new_price_pays_the_old_one(shop: Shop) -> None:
+    offer = await shop.offer(copies=50)
+    buyers = [shop.buyer() for _ in range(8)]
+    await gather(*(buyer.adds(offer) for buyer in buyers))
+    dearer = {"amount": "99.00", "currency": "EUR"}
+
+    *outcomes, _ = await gather(*(buyer.checks_out(amount="12.50") for buyer in buyers), offer.changes(price=dearer))
+
+    for outcome in outcomes:
+        if outcome["__typename"] == "CheckoutCompleted":
+            assert shop.traces.charged([outcome["order"]]) == [1250]
+        else:
+            assert kinds(outcome["problems"]) == ["PriceChanged"]
