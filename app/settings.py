@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     """PostgreSQL connections of each domain in each process."""
     currency: str = "EUR"
     """The one currency of this marketplace (ISO 4217, two digits after the point)."""
-    placing_seconds: Annotated[int, Field(ge=1, le=3600)] = 600
+    placing_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long an order may wait for its charge to begin; then the sweep ends it."""
     charge_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
     """How long the payment provider may take to answer."""

@@ -18,6 +18,9 @@ PAGE_LIMIT = 100
 class InvalidCursor(ValueError):
     """The cursor was not made by this list."""
 
+    def __init__(self) -> None:
+        super().__init__("This cursor was not made by this list.")
+
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
@@ -46,9 +49,9 @@ def decode_cursor(cursor: str, *kinds: type) -> tuple:
     try:
         keys = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
-        raise InvalidCursor("this is not a cursor") from None
+        raise InvalidCursor from None
     if not isinstance(keys, list) or len(keys) != len(kinds):
-        raise InvalidCursor("this cursor belongs to another list")
+        raise InvalidCursor
     if not all(isinstance(key, kind) for key, kind in zip(keys, kinds, strict=True)):
-        raise InvalidCursor("this cursor belongs to another list")
+        raise InvalidCursor
     return tuple(keys)

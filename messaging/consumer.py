@@ -175,4 +175,4 @@ def _identity(message: Message) -> dict[str, Any]:
 
 
 def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:ERROR_LENGTH]
+    return f"{type(error).__name__}: {error}"[:ERROR_LENGTH].replace("\0", "")  # which PostgreSQL cannot store

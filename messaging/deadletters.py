@@ -99,7 +99,7 @@ def _position(cursor: str) -> LetterId:
     try:
         return LetterId.parse(text)
     except ValueError:
-        raise InvalidCursor("this cursor belongs to another list") from None
+        raise InvalidCursor from None
 
 
 def _letter(domain: str, row: inbox.LetterRow) -> DeadLetter:

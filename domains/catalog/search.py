@@ -106,9 +106,9 @@ def _position(cursor: str, order_by: BookOrder) -> tuple[str | int, str]:
     """The sort keys that a cursor of this order names; raises InvalidCursor."""
     order, rank, isbn = decode_cursor(cursor, str, str if order_by is BookOrder.TITLE else int, str)
     if order != order_by:
-        raise InvalidCursor("this cursor belongs to another list")
+        raise InvalidCursor
     if "\0" in isbn or ("\0" in rank if isinstance(rank, str) else abs(rank) > _LARGEST_RANK):
-        raise InvalidCursor("this is not a cursor")
+        raise InvalidCursor
     return rank, isbn
 
 

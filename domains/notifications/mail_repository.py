@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Integer, select, update
 
 from domains.notifications.model import DeliveryStatus
-from domains.notifications.tables import mails, notifications
+from domains.notifications.tables import PENDING, mails, notifications
 from kernel.columns import in_seconds, insert_row, now, param, params
 from kernel.database import Reader, Statement, Transaction
 from messaging.events import NotificationKind
@@ -54,13 +54,9 @@ class ClaimedMail:
 _MINE = (
     mails.c.notification_id == param(mails.c.notification_id),
     mails.c.lease == param(mails.c.lease, "mine"),
-    mails.c.status == DeliveryStatus.PENDING,
+    PENDING,
 )
-_DUE = (
-    select(mails.c.notification_id)
-    .where(mails.c.status == DeliveryStatus.PENDING, mails.c.due_at <= now())
-    .order_by(mails.c.due_at)
-)
+_DUE = select(mails.c.notification_id).where(PENDING, mails.c.due_at <= now()).order_by(mails.c.due_at)
 
 ADD = Statement(
     insert_row(mails, without=("status", "attempts", "due_at", "lease", "settled_at", "reason")).values(
@@ -79,11 +75,7 @@ CLAIM = Statement(
     .returning(mails.c.notification_id, mails.c.address, mails.c.attempts, mails.c.correlation_id),
     ClaimRow,
 )
-RECLAIM = Statement(
-    update(mails)
-    .where(mails.c.status == DeliveryStatus.PENDING, mails.c.lease.is_not(None))
-    .values(due_at=now(), lease=None)
-)
+RECLAIM = Statement(update(mails).where(PENDING, mails.c.lease.is_not(None)).values(due_at=now(), lease=None))
 TEXTS = Statement(
     select(*(notifications.c[name] for name in TextRow._fields)).where(
         notifications.c.id.in_(params(notifications.c.id, "ids"))

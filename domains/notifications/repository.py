@@ -273,7 +273,7 @@ def _position(cursor: str | None) -> int:
         return _LAST_OF_ALL
     (sequence,) = decode_cursor(cursor, int)
     if not 0 <= sequence <= _LAST_OF_ALL:
-        raise InvalidCursor("this cursor belongs to another list")
+        raise InvalidCursor
     return sequence
 
 

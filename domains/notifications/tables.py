@@ -1,6 +1,6 @@
 """The tables of the notifications' database."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint, Uuid, literal_column
 
 from domains.notifications.model import DeliveryStatus, NotificationChannel
 from kernel.columns import Instant, enum_type, new_metadata
@@ -75,5 +75,6 @@ mails = Table(
     Column("reason", String(200)),
     Column("correlation_id", String(64), nullable=False),
 )
-_PENDING = mails.c.status == DeliveryStatus.PENDING
-Index("ix_mails_pending", mails.c.due_at, postgresql_where=_PENDING, sqlite_where=_PENDING)
+# A literal: PostgreSQL uses a partial index only where the statement shows that it fits.
+PENDING = mails.c.status == literal_column("'PENDING'", String)
+Index("ix_mails_pending", mails.c.due_at, postgresql_where=PENDING, sqlite_where=PENDING)

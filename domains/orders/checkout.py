@@ -39,7 +39,7 @@ PAYMENT_HOLD_SECONDS = 2 * 3600
 class Patience:
     """How long an unfinished order is left to its checkout before the sweep looks after it, in whole seconds."""
 
-    placing_seconds: int = 600
+    placing_seconds: int = 60
     """From when the order is placed until its charge begins."""
     charge_seconds: int = 30
     """From then until the provider's answer is written down."""

@@ -139,7 +139,7 @@ def _after(cursor: str | None) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise InvalidCursor("this cursor belongs to another list") from None
+        raise InvalidCursor from None
 
 
 def _line(row: LineRow, currency: str) -> OrderLine:

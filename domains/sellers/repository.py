@@ -229,7 +229,7 @@ def position_after(cursor: str | None) -> tuple[datetime, UUID]:
     try:
         return datetime.fromisoformat(at).astimezone(UTC), UUID(identifier)
     except (OverflowError, ValueError):
-        raise InvalidCursor("this cursor belongs to another list") from None
+        raise InvalidCursor from None
 
 
 def _seller(row: SellerRow) -> Seller:
