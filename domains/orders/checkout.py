@@ -44,7 +44,7 @@ class Patience:
     charge_seconds: int = 30
     """From then until the provider's answer is written down."""
     late_seconds: int = 60
-    """From then until the sweep asks the provider: a charge that comes late is still recorded by its checkout."""
+    """From then until the sweep asks the provider, and from one time that it looks at an order to the next."""
 
 
 class Overtaken(Exception):

@@ -18,9 +18,6 @@ from kernel.ids import new_id
 from messaging import outbox
 from messaging.events import NotificationKind, OrderCreated, OrderItem, OrderPaid, OrderPaymentFailed
 
-RELEASE_AGAIN_SECONDS = 60
-"""When the sweep gives a hold back if whoever recorded the outcome did not come to it."""
-
 LATE_CHARGE = "LATE_CHARGE"
 """Why money goes back that came after its order had ended."""
 
@@ -28,13 +25,15 @@ LATE_CHARGE = "LATE_CHARGE"
 class Outcomes:
     """Records outcomes: from a checkout, from the sweep, from a provider's own call."""
 
-    def __init__(self, database: Database, stock: StockHolds) -> None:
+    def __init__(self, database: Database, stock: StockHolds, *, again_seconds: int) -> None:
+        """`again_seconds`: when the sweep gives a hold back if whoever recorded the outcome did not come to it."""
         self._database = database
         self._stock = stock
+        self._again_seconds = again_seconds
 
     async def record(self, order_id: UUID, outcome: Outcome) -> None:
         """Do to the order what the outcome asks for; outcomes may come late and more than once."""
-        reason = await self._database.transact(lambda tx: _record(tx, order_id, outcome))
+        reason = await self._database.transact(lambda tx: _record(tx, order_id, outcome, self._again_seconds))
         if reason:
             await self.release(order_id, reason)
 
@@ -44,7 +43,7 @@ class Outcomes:
         await self._database.write(repository.MARK_RELEASED, id=order_id)
 
 
-async def _record(tx: Transaction, order_id: UUID, outcome: Outcome) -> str | None:
+async def _record(tx: Transaction, order_id: UUID, outcome: Outcome, again_seconds: int) -> str | None:
     """Why the order's hold has to be given back now, None where it has not."""
     if isinstance(outcome, Captured):
         # The cart is locked before the order, as it is where an order is opened.
@@ -58,7 +57,7 @@ async def _record(tx: Transaction, order_id: UUID, outcome: Outcome) -> str | No
     elif decision is Decision.REFUND and isinstance(outcome, Captured):
         await _return_late_charge(tx, head, outcome)
     elif decision is Decision.END and isinstance(outcome, Refused | NotCharged | NotHeld):
-        return await _end(tx, head, outcome)
+        return await _end(tx, head, outcome, again_seconds)
     return None
 
 
@@ -96,7 +95,9 @@ async def _pay(tx: Transaction, head: OrderHead, charge: Captured) -> None:
     await take_step(tx, head, Step("OrderPaid"))
 
 
-async def _end(tx: Transaction, head: OrderHead, outcome: Refused | NotCharged | NotHeld) -> str | None:
+async def _end(
+    tx: Transaction, head: OrderHead, outcome: Refused | NotCharged | NotHeld, again_seconds: int
+) -> str | None:
     """The order ends without money; why its hold has to be given back, None where nothing is held."""
     status = end_of(outcome, charging=head.charge_deadline is not None)
     problems, code = _told(outcome)
@@ -107,7 +108,7 @@ async def _end(tx: Transaction, head: OrderHead, outcome: Refused | NotCharged |
         status=status,
         release_reason=reason,
         # Where nothing has to be given back the sweep has nothing to look after.
-        seconds=RELEASE_AGAIN_SECONDS if reason else None,
+        seconds=again_seconds if reason else None,
     )
     await tx.run(repository.ANSWER_ATTEMPT, order_id=head.id, problems=to_json(problems))
     if status is OrderStatus.PAYMENT_FAILED:

@@ -42,7 +42,7 @@ class OrdersService:
         self._database = database
         self._carts = Carts(database, stock, titles, currency=currency)
         self._answers = Answers(database, self._carts)
-        self._outcomes = Outcomes(database, stock)
+        self._outcomes = Outcomes(database, stock, again_seconds=patience.late_seconds)
         self._checkouts = Checkouts(
             database,
             stock,
@@ -52,7 +52,9 @@ class OrdersService:
             outcomes=self._outcomes,
             patience=patience,
         )
-        self._stale = StaleOrders(database, stock, payments, outcomes=self._outcomes)
+        self._stale = StaleOrders(
+            database, stock, payments, outcomes=self._outcomes, again_seconds=patience.late_seconds
+        )
         self._running: set[asyncio.Task[CheckoutOutcome]] = set()
 
     # --- carts

@@ -12,8 +12,6 @@ from kernel.database import Database
 from kernel.logging import log
 
 BATCH = 50
-LEASE_SECONDS = 60
-"""How long a claimed order is left to this sweep, and so how soon it is looked at again."""
 
 _log = log(__name__)
 
@@ -21,16 +19,26 @@ _log = log(__name__)
 class StaleOrders:
     """Looks after orders whose `look_at` is past by the database's clock."""
 
-    def __init__(self, database: Database, stock: StockHolds, payments: PaymentProvider, *, outcomes: Outcomes) -> None:
+    def __init__(
+        self,
+        database: Database,
+        stock: StockHolds,
+        payments: PaymentProvider,
+        *,
+        outcomes: Outcomes,
+        again_seconds: int,
+    ) -> None:
+        """`again_seconds` is how long a claimed order is left to one sweep, and so how soon it is looked at again."""
         self._database = database
         self._stock = stock
         self._payments = payments
         self._outcomes = outcomes
+        self._again_seconds = again_seconds
 
     async def finish(self) -> int:
         """Finish what is stale; how many orders were. One that cannot be finished stops no other."""
         async with self._database.transaction() as tx:
-            stale = await tx.all(repository.CLAIM_STALE, count=BATCH, seconds=LEASE_SECONDS)
+            stale = await tx.all(repository.CLAIM_STALE, count=BATCH, seconds=self._again_seconds)
         finished = 0
         for row in stale:
             try:
