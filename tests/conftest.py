@@ -29,9 +29,9 @@ async def wait_until(condition: Condition, *, seconds: float = 20.0) -> Any:
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(seconds):
         while not (answer := await condition()):
-            tick = loop.create_future()
-            loop.call_later(POLL_SECONDS, tick.set_result, None)
-            await tick
+            tick = asyncio.Event()
+            loop.call_later(POLL_SECONDS, tick.set)
+            await tick.wait()
     return answer
 
 

@@ -1,0 +1,63 @@
+"""Buyers who do not give up: they send a checkout again, under the same key, until they know what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+import httpx
+
+from tests import documents
+from tests.builders import Answer, Buyer
+from tests.conftest import wait_until
+
+PATIENCE_SECONDS = 30.0
+OPEN = {"CheckoutPending", "CheckoutInProgress"}
+"""Answers after which a buyer asks again."""
+
+
+class Shopper:
+    """Buys again and again from the same offers, whatever happens to the server."""
+
+    def __init__(self, buyer: Buyer, offers: Sequence[str]) -> None:
+        self._buyer = buyer
+        self._offers = offers
+        self.answers: dict[str, Answer] = {}
+        """The last answer to each idempotency key."""
+
+    @property
+    def bought(self) -> list[str]:
+        """The ids of the orders that are paid, as the shopper was told."""
+        return [answer["order"]["id"] for answer in self.answers.values() if "order" in answer]
+
+    async def shop(self, closing: asyncio.Event) -> None:
+        """Buys until it is closing time, and leaves with every answer known."""
+        while not closing.is_set():
+            key, total = secrets.token_hex(8), await _persist(self._fill_cart)
+            self.answers[key] = await _persist(partial(self._check_out, key, total))
+
+    async def _fill_cart(self) -> str:
+        await self._buyer.ask(documents.CLEAR_CART)
+        for offer in random.sample(self._offers, k=2):
+            await self._buyer.ask(documents.ADD_TO_CART, input={"offerId": offer, "quantity": 1})
+        return (await self._buyer.cart())["total"]["amount"]
+
+    async def _check_out(self, key: str, total: str) -> Answer | None:
+        answer = await self._buyer.checks_out(key=key, amount=total)
+        return None if answer["__typename"] in OPEN else answer
+
+
+async def _persist(attempt: Callable[[], Awaitable[Any]]) -> Any:
+    """What the attempt comes to, once the server answers; it is repeated while that is nothing."""
+
+    async def tried() -> Any:
+        try:
+            return await attempt()
+        except httpx.TransportError:
+            return None
+
+    return await wait_until(tried, seconds=PATIENCE_SECONDS)
