@@ -35,7 +35,9 @@ OUTCOME = f"""fragment Outcome on CheckoutResult {{
   ... on CheckoutCompleted {{ replayed order {{ ...OrderParts }} }}
   ... on CheckoutPending {{ order {{ ...OrderParts }} }}
   ... on CheckoutInProgress {{ order {{ ...OrderParts }} }}
-  ... on CheckoutRejected {{ problems {{ ...Problem }} cart {{ ...CartParts }} failed: failedOrder {{ ...OrderParts }} }}
+  ... on CheckoutRejected {{
+    problems {{ ...Problem }} cart {{ ...CartParts }} failedOrder {{ ...OrderParts }}
+  }}
 }}
 {ORDER}
 {CART}"""

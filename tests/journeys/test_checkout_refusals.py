@@ -46,7 +46,7 @@ async def test_the_amount_must_be_the_cart_s_total(shop: Shop) -> None:
     [problem] = rejected["problems"]
     assert (problem["code"], problem["path"]) == ("AMOUNT_MISMATCH", AMOUNT)
     assert (problem["agreed"]["amount"], problem["total"]["amount"]) == ("12.49", "12.50")
-    assert rejected["failed"] is None
+    assert rejected["failedOrder"] is None
     assert shop.traces.orders_of(buyer.name) == []
 
 
@@ -172,7 +172,7 @@ async def test_a_refused_payment_gives_the_copies_back(shop: Shop, method: str, 
     [problem] = rejected["problems"]
     assert (problem["code"], problem["path"]) == ("PAYMENT_DECLINED", ["input", "paymentMethod"])
     assert problem["reasonCode"] == reason
-    order = rejected["failed"]
+    order = rejected["failedOrder"]
     assert (order["status"], order["paymentStatus"]) == ("PAYMENT_FAILED", "FAILED")
     assert order["actions"] == ["CHECKOUT_AGAIN"]
     assert (await offer.stock())["available"] == 2
@@ -232,7 +232,7 @@ async def test_all_problems_come_in_one_answer(shop: Shop) -> None:
     async with nothing_left_behind(buyer, dear, gone, short):
         rejected = await buyer.checks_out(amount="1.00", address={"line1": "1 Canal Street", "country": "XX"})
 
-    assert (rejected["code"], rejected["failed"]) == ("CHECKOUT_REJECTED", None)
+    assert (rejected["code"], rejected["failedOrder"]) == ("CHECKOUT_REJECTED", None)
     assert sorted(codes(rejected), key=str) == sorted(
         [
             ("INVALID_FIELD", ["input", "deliveryAddress", "name"]),

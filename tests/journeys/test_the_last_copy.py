@@ -20,7 +20,7 @@ async def test_the_last_copy_is_sold_once(shop: Shop) -> None:
     assert kinds(outcomes).count("CheckoutCompleted") == 1
     rejected = [outcome for outcome in outcomes if outcome["__typename"] == "CheckoutRejected"]
     assert [kinds(outcome["problems"]) for outcome in rejected] == [["OutOfStock"]] * (BUYERS - 1)
-    orders = [order for outcome in outcomes if (order := outcome.get("order") or outcome.get("failed"))]
+    orders = [order for outcome in outcomes if (order := outcome.get("order") or outcome.get("failedOrder"))]
     assert shop.traces.charged(orders) == [1250]
     states = [state for buyer in buyers for state in shop.traces.orders_of(buyer.name)]
     assert states.count("PAID") == 1
