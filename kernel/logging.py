@@ -41,28 +41,41 @@ def log(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def configure_logging(*, level: str = "INFO", json: bool = True) -> None:
-    """Log lines to stderr: JSON for machines, or aligned text for people."""
-    shape = [_TRACEBACKS, structlog.processors.JSONRenderer()] if json else _for_people()
+    """Log lines to stderr: JSON for machines, or aligned text for people; warnings of libraries look the same."""
+    shape = [_TRACEBACKS, structlog.processors.JSONRenderer()] if json else [_for_people()]
+    origin = [
+        _add_correlation,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso" if json else "%H:%M:%S", utc=json),
+    ]
     structlog.configure(
-        processors=[
-            _add_correlation,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *shape,
-        ],
+        processors=[*origin, *shape],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*origin, _name_library],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shape],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
-def _for_people() -> list:
-    return [
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-    ]
+def _for_people() -> structlog.typing.Processor:
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
+    )
 
 
 def _add_correlation(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     if identifier := _correlation_id.get():
         event["correlation_id"] = identifier
+    return event
+
+
+def _name_library(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event["module"] = event["_record"].name
     return event

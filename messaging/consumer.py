@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 from typing import Any
 
 from kernel.database import Database, Transaction, Unavailable
@@ -72,10 +73,12 @@ class Consumer:
         A delivery that was seen before does nothing. Raises Unavailable when the database is away: deliver again.
         """
         event_type, handler = self._handlers[message.name]
+        began = perf_counter()
         with correlated(message.correlation_id):
             try:
                 event = event_type.from_wire(message.body)
-                await self._database.transact(lambda tx: _handle(tx, message, event, handler))
+                is_new = await self._database.transact(lambda tx: _handle(tx, message, event, handler))
+                self._tell("event_handled" if is_new else "event_came_again", message.name, message.id, began)
             except Unavailable:
                 raise
             except Undecodable as error:
@@ -118,8 +121,10 @@ class Consumer:
             event_type, handler = self._handlers[row.name]
             await handler(tx, event_type.from_wire(row.body))
 
+        began = perf_counter()
         try:
             await self._database.transact(handle)
+            self._tell("event_handled", row.name, row.event_id, began)
         except (Unavailable, LostLease) as error:
             _log.info("a retry was put off", event_name=row.name, event_id=str(row.event_id), reason=str(error))
         except Exception as error:
@@ -144,6 +149,10 @@ class Consumer:
             )  # fmt: skip
             tx.wake(inbox.SIGNAL)
 
+    def _tell(self, what: str, name: str, event_id: Any, began: float) -> None:
+        milliseconds = round((perf_counter() - began) * 1000, 2)
+        _log.debug(what, domain=self._database.name, event_name=name, event_id=str(event_id), ms=milliseconds)
+
     def _report(self, name: str, event_id: Any, state: InboxState, attempts: int, error: Exception) -> None:
         fields = {"event_name": name, "event_id": str(event_id), "domain": self._database.name, "attempts": attempts}
         if state is InboxState.DEAD:
@@ -159,9 +168,12 @@ def pause_seconds(attempts: int) -> int:
     return max(1, round(FIRST_RETRY_SECONDS * RETRY_FACTOR ** (attempts - 1) * random.uniform(0.8, 1.2)))  # noqa: S311
 
 
-async def _handle(tx: Transaction, message: Message, event: Event, handler: Handler) -> None:
-    if await tx.run(inbox.MARK_DONE, **_identity(message)):
+async def _handle(tx: Transaction, message: Message, event: Event, handler: Handler) -> bool:
+    """Whether the event had not been seen before."""
+    is_new = bool(await tx.run(inbox.MARK_DONE, **_identity(message)))
+    if is_new:
         await handler(tx, event)
+    return is_new
 
 
 def _identity(message: Message) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import asyncio
 
 from kernel.database import Database
 from kernel.ids import new_id
-from kernel.logging import log
+from kernel.logging import correlated, log
 from kernel.sweep import Sweep
 from messaging import outbox
 from messaging.message import Message
@@ -70,13 +70,14 @@ class Relay:
         )
 
     async def _publish(self, message: Message) -> bool:
-        try:
-            async with asyncio.timeout(PUBLISH_SECONDS):
-                await self._transport.publish(message)
-        except Exception as error:
-            _log.warning(
-                "an event could not be sent and stays in the outbox",
-                event_name=message.name, event_id=str(message.id), reason=str(error) or type(error).__name__,
-            )  # fmt: skip
-            return False
+        with correlated(message.correlation_id):
+            try:
+                async with asyncio.timeout(PUBLISH_SECONDS):
+                    await self._transport.publish(message)
+            except Exception as error:
+                _log.warning(
+                    "an event could not be sent and stays in the outbox",
+                    event_name=message.name, event_id=str(message.id), reason=str(error) or type(error).__name__,
+                )  # fmt: skip
+                return False
         return True
