@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from domains.inventory import BookStock, StockOffer
 from domains.orders import TimelineEntry
 from graph.ports import Change, book_topic, buyer_topic, order_topic, recipient_topic, seller_topic
-from kernel.logging import log
 from kernel.money import Money
-from messaging.event import Event, event_named
+from messaging.event import Event
 from messaging.events import (
     BookStockUpdated,
     NotificationCreated,
@@ -20,26 +19,28 @@ from messaging.events import (
 from messaging.message import Message
 from messaging.transport import Transport
 
-_log = log(__name__)
-
 
 class LiveFeed:
     """Fulfils the graph's `Changes` over a transport."""
 
     def __init__(self, transport: Transport) -> None:
         self._receivers: list[Callable[[Change], None]] = []
-        transport.watch(self._watch)
+        self._missed: list[Callable[[], None]] = []
+        transport.watch(_TOLD.keys(), self._watch, self._tell_missed)
 
-    def listen(self, receive: Callable[[Change], None]) -> None:
-        """`receive` is called with every change from now on."""
+    def listen(self, receive: Callable[[Change], None], missed: Callable[[], None]) -> None:
+        """`receive` is called with every change from now on, and `missed` when some may have been lost."""
         self._receivers.append(receive)
+        self._missed.append(missed)
 
     def _watch(self, message: Message) -> None:
-        event_type = event_named(message.name)
-        if event_type is not None and event_type in _TOLD:
-            for change in changes_of(event_type.from_wire(message.body)):
-                for receive in self._receivers:
-                    receive(change)
+        for change in changes_of(_TOLD[message.name].from_wire(message.body)):
+            for receive in self._receivers:
+                receive(change)
+
+    def _tell_missed(self) -> None:
+        for missed in self._missed:
+            missed()
 
 
 def changes_of(event: Event) -> Iterator[Change]:
@@ -61,7 +62,10 @@ def changes_of(event: Event) -> Iterator[Change]:
             return
 
 
-_TOLD = {OrderUpdated, BookStockUpdated, NotificationCreated, SellerRegistered, SellerUpdated}
+_TOLD: dict[str, type[Event]] = {
+    event.__name__: event
+    for event in (OrderUpdated, BookStockUpdated, NotificationCreated, SellerRegistered, SellerUpdated)
+}
 
 
 def _book_stock(event: BookStockUpdated) -> BookStock:

@@ -81,7 +81,7 @@ class Hub:
     def __init__(self, changes: Changes) -> None:
         self._watches: dict[str, set[Watch]] = defaultdict(set)
         self._closed = False
-        changes.listen(self.receive)
+        changes.listen(self.receive, self.reread_all)
 
     def watch(self, *topics: str, key: Callable[[Change], Hashable] = lambda change: change.topic) -> Watch:
         """A watch of these topics; enter it before the snapshot is read, so that nothing falls between the two."""

@@ -23,8 +23,8 @@ class Change:
 class Changes(Protocol):
     """Brings every change to this process once."""
 
-    def listen(self, receive: Callable[[Change], None]) -> None:
-        """Call `receive`, on the event loop, with every change from now on."""
+    def listen(self, receive: Callable[[Change], None], missed: Callable[[], None]) -> None:
+        """On the event loop, call `receive` with every change from now on, and `missed` when some were perhaps lost."""
         ...
 
 

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from kernel.database import outside_transaction
-from kernel.logging import log
 from messaging.message import Message
 from messaging.transport import PublishFailed, Receive, Watch
-
-_log = log(__name__)
+from messaging.watchers import Watchers
 
 
 class InProcessTransport:
@@ -22,7 +20,7 @@ class InProcessTransport:
 
     def __init__(self) -> None:
         self._consumers: dict[str, list[Receive]] = defaultdict(list)
-        self._watchers: list[Watch] = []
+        self._watchers = Watchers()
         self._running = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -33,9 +31,9 @@ class InProcessTransport:
         for event in events:
             self._consumers[event].append(receive)
 
-    def watch(self, watch: Watch) -> None:
-        """This watcher sees every message that is published, before its consumers do."""
-        self._watchers.append(watch)
+    def watch(self, events: Collection[str], watch: Watch, missed: Callable[[], None]) -> None:
+        """This watcher sees every message of these events, before its consumers do; it misses none."""
+        self._watchers.add(events, watch, missed)
 
     async def start(self) -> None:
         """Begins to deliver."""
@@ -49,7 +47,7 @@ class InProcessTransport:
         self._under_way += 1
         self._idle.clear()
         try:
-            self._show(message)
+            self._watchers.show(message)
             deliveries = [receive(message) for receive in self._consumers[message.name]]
             failures = [f for f in await asyncio.gather(*deliveries, return_exceptions=True) if f is not None]
             if failures:
@@ -65,10 +63,3 @@ class InProcessTransport:
         """Refuses what is published from now on and waits for the deliveries that run."""
         self._running = False
         await self._idle.wait()
-
-    def _show(self, message: Message) -> None:
-        for watch in self._watchers:
-            try:
-                watch(message)
-            except Exception:
-                _log.exception("a watcher failed", event_name=message.name)

@@ -25,8 +25,11 @@ class Transport(Protocol):
         """From `start` on, deliveries of these events for this domain go to `receive`."""
         ...
 
-    def watch(self, watch: Watch) -> None:
-        """From `start` on, this process sees a copy of every message."""
+    def watch(self, events: Collection[str], watch: Watch, missed: Callable[[], None]) -> None:
+        """From `start` on, this process sees a copy of every message of these events.
+
+        `missed` is called, on the event loop, when copies may have been lost and no longer are.
+        """
         ...
 
     async def start(self) -> None:

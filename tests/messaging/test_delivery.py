@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
 from kernel.database import Database, Transaction
 from kernel.ids import new_id
-from kernel.logging import correlated, correlation_id
 from kernel.pages import PageRequest
-from messaging import inbox, outbox
-from messaging.consumer import Consumer, Handler, NotYet, pause_seconds
+from messaging import outbox
+from messaging.consumer import Consumer, pause_seconds
 from messaging.deadletters import DeadLetters, LetterId
-from messaging.event import Event
-from messaging.events import BookAdded, StockReleased
+from messaging.events import StockReleased
 from messaging.inprocess import InProcessTransport
 from messaging.message import Message
 from messaging.relay import Relay
 from messaging.transport import PublishFailed
-
-
-class Recorder:
-    """A handler that notes what it handled, and fails as often as it is told to."""
-
-    def __init__(self, failures: int = 0, error: Callable[[], Exception] = lambda: RuntimeError("broken")) -> None:
-        self.handled: list[Event] = []
-        self.correlations: list[str] = []
-        self.failures = failures
-        self._error = error
-
-    async def __call__(self, tx: Transaction, event: Event) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise self._error()
-        self.handled.append(event)
-        self.correlations.append(correlation_id())
+from tests.messaging.recorder import Recorder, connected, only_message, released, written
 
 
 class BrokenTransport(InProcessTransport):
@@ -49,38 +30,6 @@ class BrokenTransport(InProcessTransport):
         if self.broken:
             raise PublishFailed("the broker is away")
         await super().publish(message)
-
-
-def released() -> StockReleased:
-    return StockReleased(order_id=new_id(), reason="TEST")
-
-
-async def written(database: Database, *events: Event) -> None:
-    async with database.transaction() as tx:
-        await outbox.add(tx, *events)
-
-
-async def connected(database: Database, handler: Handler, *, attempts: int = 8) -> tuple[InProcessTransport, Consumer]:
-    transport = InProcessTransport()
-    consumer = Consumer(database, {StockReleased: handler}, attempts=attempts)
-    transport.consume(database.name, consumer.events, consumer.receive)
-    await transport.start()
-    return transport, consumer
-
-
-async def only_message(database: Database) -> Message:
-    (message,) = await outbox.pending(database.read())
-    return message
-
-
-async def test_an_event_reaches_its_handler_once_and_is_marked_sent(sender: Database, receiver: Database) -> None:
-    handler, event = Recorder(), released()
-    transport, _ = await connected(receiver, handler)
-    await written(sender, event)
-    assert await Relay(sender, transport).send_due() == 1
-    assert handler.handled == [event]
-    assert await Relay(sender, transport).send_due() == 0
-    assert await outbox.lag(sender.read()) == (0, None)
 
 
 async def test_events_of_a_transaction_that_rolls_back_do_not_exist(sender: Database) -> None:
@@ -99,32 +48,13 @@ async def test_a_commit_wakes_the_relay(sender: Database) -> None:
     assert sender.signal(outbox.SIGNAL).is_set()
 
 
-async def test_an_event_that_nobody_consumes_is_sent_all_the_same(sender: Database) -> None:
-    transport = InProcessTransport()
-    await transport.start()
-    await written(sender, BookAdded(book_isbn="9780439023481", title="T", authors=(), version=1))
-    assert await Relay(sender, transport).send_due() == 1
-
-
 async def test_a_message_delivered_twice_at_once_is_handled_once(sender: Database, receiver: Database) -> None:
     handler = Recorder()
-    _, consumer = await connected(receiver, handler)
+    consumer = await connected(InProcessTransport(), receiver, handler)
     await written(sender, released())
     message = await only_message(sender)
     await asyncio.gather(*(consumer.receive(message) for _ in range(20)))
     assert len(handler.handled) == 1
-
-
-async def test_two_relays_at_once_send_each_event_once(sender: Database, receiver: Database) -> None:
-    handler = Recorder()
-    transport, _ = await connected(receiver, handler)
-    await written(sender, *(released() for _ in range(450)))
-    relays = [Relay(sender, transport) for _ in range(3)]
-    while sum(await asyncio.gather(*(relay.send_due() for relay in relays))):
-        pass
-    orders = Counter(event.aggregate_id for event in handler.handled)
-    assert len(orders) == 450
-    assert set(orders.values()) == {1}
 
 
 async def test_events_wait_while_the_broker_is_away_and_go_out_when_it_is_back(
@@ -143,80 +73,11 @@ async def test_events_wait_while_the_broker_is_away_and_go_out_when_it_is_back(
     assert len(handler.handled) == 2
 
 
-async def test_a_stopped_transport_refuses_and_the_event_stays(sender: Database, receiver: Database) -> None:
-    transport, _ = await connected(receiver, Recorder())
-    await transport.stop()
-    await written(sender, released())
-    assert await Relay(sender, transport).send_due() == 0
-    assert (await outbox.lag(sender.read())).waiting == 1
-
-
-async def test_publishing_inside_a_transaction_is_refused(sender: Database, receiver: Database) -> None:
-    transport, _ = await connected(receiver, Recorder())
-    await written(sender, released())
-    message = await only_message(sender)
-    with pytest.raises(RuntimeError, match="inside an open transaction"):
-        async with sender.transaction():
-            await transport.publish(message)
-
-
-async def test_the_correlation_id_runs_from_the_request_into_the_handler(sender: Database, receiver: Database) -> None:
-    handler = Recorder()
-    transport, _ = await connected(receiver, handler)
-    with correlated("request-7"):
-        await written(sender, released())
-    await Relay(sender, transport).send_due()
-    assert handler.correlations == ["request-7"]
-
-
-async def test_a_watcher_that_fails_does_not_stop_the_delivery(sender: Database, receiver: Database) -> None:
-    handler = Recorder()
-    transport, _ = await connected(receiver, handler)
-    seen: list[str] = []
-
-    def fail(message: Message) -> None:
-        seen.append(message.name)
-        raise RuntimeError("a watcher's bug")
-
-    transport.watch(fail)
-    await written(sender, released())
-    assert await Relay(sender, transport).send_due() == 1
-    assert (len(handler.handled), seen) == (1, ["StockReleased"])
-
-
-async def test_a_failing_handler_is_tried_again_until_it_succeeds(
-    sender: Database, receiver: Database, eventually: Callable
-) -> None:
-    handler = Recorder(failures=1, error=lambda: NotYet("the listing has not arrived"))
-    transport, consumer = await connected(receiver, handler)
-    await written(sender, released())
-    assert await Relay(sender, transport).send_due() == 1
-    assert handler.handled == []
-    assert receiver.signal(inbox.SIGNAL).is_set()
-
-    async def handled() -> bool:
-        await consumer.retry_due()
-        return bool(handler.handled)
-
-    await eventually(handled, seconds=30)
-    assert (await DeadLetters({"receiver": receiver}).list()).items == []
-
-
-async def test_what_a_failing_handler_wrote_is_rolled_back(sender: Database, receiver: Database) -> None:
-    async def write_then_fail(tx: Transaction, event: StockReleased) -> None:
-        await outbox.add(tx, event)
-        raise RuntimeError("broken")
-
-    transport, _ = await connected(receiver, write_then_fail)
-    await written(sender, released())
-    await Relay(sender, transport).send_due()
-    assert await outbox.pending(receiver.read()) == []
-
-
 async def dead_letter(
     sender: Database, receiver: Database, handler: Recorder
 ) -> tuple[Consumer, DeadLetters, LetterId]:
-    transport, consumer = await connected(receiver, handler, attempts=1)
+    transport = InProcessTransport()
+    consumer = await connected(transport, receiver, handler, attempts=1)
     await written(sender, released())
     await Relay(sender, transport).send_due()
     letters = DeadLetters({"receiver": receiver})
@@ -257,7 +118,7 @@ async def test_a_discarded_dead_letter_is_never_handled(sender: Database, receiv
 
 async def test_a_body_that_cannot_be_decoded_is_a_dead_letter_at_once(sender: Database, receiver: Database) -> None:
     handler = Recorder()
-    _, consumer = await connected(receiver, handler)
+    consumer = await connected(InProcessTransport(), receiver, handler)
     await written(sender, released())
     message = await only_message(sender)
     broken = Message(

@@ -14,9 +14,15 @@ class Feed:
 
     def __init__(self) -> None:
         self.receivers: list[Callable[[Change], None]] = []
+        self.missed: list[Callable[[], None]] = []
 
-    def listen(self, receive: Callable[[Change], None]) -> None:
+    def listen(self, receive: Callable[[Change], None], missed: Callable[[], None]) -> None:
         self.receivers.append(receive)
+        self.missed.append(missed)
+
+    def lose(self) -> None:
+        for missed in self.missed:
+            missed()
 
     def tell(self, topic: str, version: int, payload: object = None) -> None:
         for receive in self.receivers:
@@ -84,7 +90,7 @@ async def test_after_lost_news_everything_is_read_again_and_nothing_older_passed
     feed, hub = opened()
     with hub.watch("a") as watch:
         feed.tell("a", 1)
-        hub.reread_all()
+        feed.lose()
         feed.tell("a", 2)
         assert await taken(watch, 1) == [None]
         feed.tell("a", 3)
@@ -161,7 +167,7 @@ async def test_reading_again_passes_on_only_what_is_newer() -> None:
             return 2
 
         told: list[Watch] = []
-        hub.reread_all()
+        feed.lose()
         async with asyncio.timeout(5):
             assert await anext(newer(watch, 2, read, int)) == 3
 

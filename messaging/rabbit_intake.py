@@ -1,0 +1,118 @@
+"""Takes a domain's deliveries off its queue and acknowledges each when it is safe in the domain's database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from aio_pika.abc import AbstractIncomingMessage
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from faststream.middlewares import AckPolicy
+from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
+
+from kernel.database import Conflict, Unavailable
+from kernel.logging import log
+from messaging.message import Message
+from messaging.rabbit_topology import queue_of
+from messaging.rabbit_wire import from_amqp
+from messaging.transport import Receive
+
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 10.0
+
+_log = log(__name__)
+
+
+async def undecoded(message: RabbitMessage) -> RabbitMessage:
+    """FastStream's decoder that leaves the body as it came: what cannot be read has to reach the consumer too."""
+    return message
+
+
+class Intake:
+    """The deliveries of one domain, up to `prefetch` at once.
+
+    While the database is away a delivery is not given back, which would count towards the queue's delivery limit: it
+    is kept and tried again, and as nothing is acknowledged the broker sends no more.
+    """
+
+    def __init__(self, domain: str, events: Collection[str], receive: Receive, *, prefetch: int) -> None:
+        self.domain = domain
+        self._events = frozenset(events)
+        self._receive = receive
+        self._prefetch = prefetch
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    def subscribe(self, broker: RabbitBroker) -> None:
+        """From the broker's start on, deliveries are taken."""
+        subscriber = broker.subscriber(
+            RabbitQueue(queue_of(self.domain), declare=False),
+            channel=Channel(prefetch_count=self._prefetch),
+            ack_policy=AckPolicy.MANUAL,
+            decoder=undecoded,
+            no_reply=True,
+        )
+        subscriber(self._take)
+        # FastStream drops what arrives before its start has returned, and it would stay unacknowledged for ever.
+        subscriber.running = True
+
+    async def finish(self, seconds: float) -> None:
+        """Waits for the deliveries that run; those that wait for the database are left to the broker."""
+        self._stopping.set()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _take(self, message: RabbitMessage) -> None:
+        # A task of its own: the client library cancels its tasks when a channel closes, in the middle of a transaction.
+        task = asyncio.create_task(self._handle(message.raw_message))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _handle(self, delivery: AbstractIncomingMessage) -> None:
+        try:
+            name = next((n for n in (delivery.routing_key, delivery.type) if n in self._events), None)
+            if name is None:
+                _log.error(
+                    "an event that the domain does not consume goes to its dead-letter queue",
+                    domain=self.domain, routing_key=delivery.routing_key,
+                )  # fmt: skip
+                await delivery.reject(requeue=False)
+            elif await self._received(from_amqp(delivery, name), delivery):
+                await delivery.ack()
+        except CONNECTION_EXCEPTIONS as error:
+            # Delivered again, and recognised then: the inbox knows its id.
+            _log.info("a delivery could not be acknowledged", domain=self.domain, reason=str(error))
+        except Exception:
+            _log.exception(
+                "a delivery could not be taken and goes to the dead-letter queue",
+                domain=self.domain, routing_key=delivery.routing_key, message_id=delivery.message_id,
+            )  # fmt: skip
+            await delivery.reject(requeue=False)
+
+    async def _received(self, message: Message, delivery: AbstractIncomingMessage) -> bool:
+        """Whether the message is safe; False when that has to be left to a later delivery."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await self._receive(message)
+            except (Unavailable, Conflict) as error:
+                if pause == FIRST_PAUSE_SECONDS:
+                    _log.warning(
+                        "a delivery waits for the database",
+                        domain=self.domain, event_name=message.name, event_id=str(message.id), reason=str(error),
+                    )  # fmt: skip
+            else:
+                return True
+            if await self._given_up(pause) or delivery.channel.is_closed:
+                return False
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _given_up(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True

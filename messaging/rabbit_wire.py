@@ -1,0 +1,70 @@
+"""A message in AMQP: the payload is the body, everything else travels as properties and headers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage
+
+from messaging.message import Message
+
+_DERIVED = UUID("5b0c3f60-6f0e-5d43-9a52-3f1f5a2f9e7c")
+"""The namespace of the ids of messages that came without one of their own."""
+
+
+def to_amqp(message: Message) -> aio_pika.Message:
+    """The message as it is published, persistent."""
+    headers: dict[str, Any] = {
+        "schema-version": message.schema_version,
+        "aggregate-id": message.aggregate_id,
+        "aggregate-version": message.aggregate_version,
+    }
+    if message.traceparent is not None:
+        headers["traceparent"] = message.traceparent
+    return aio_pika.Message(
+        message.body,
+        content_type="application/json",
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        message_id=str(message.id),
+        type=message.name,
+        timestamp=message.written_at,
+        app_id=message.owner,
+        correlation_id=message.correlation_id,
+        headers=headers,
+    )
+
+
+def from_amqp(delivery: AbstractIncomingMessage, name: str) -> Message:
+    """The delivery of an event of this name; whatever another producer left out is derived or defaulted."""
+    identifier = _event_id(delivery, name)
+    headers = delivery.headers
+    traceparent = headers.get("traceparent")
+    return Message(
+        id=identifier,
+        name=name,
+        body=delivery.body,
+        owner=delivery.app_id or "",
+        written_at=delivery.timestamp or datetime.now(UTC),
+        correlation_id=delivery.correlation_id or str(identifier),
+        aggregate_id=str(headers.get("aggregate-id", "")),
+        aggregate_version=_whole(headers.get("aggregate-version"), 0),
+        schema_version=_whole(headers.get("schema-version"), 1),
+        traceparent=traceparent if isinstance(traceparent, str) else None,
+    )
+
+
+def _event_id(delivery: AbstractIncomingMessage, name: str) -> UUID:
+    """The message's own id, or one that is the same whenever this message is delivered again."""
+    if not delivery.message_id:
+        return uuid5(_DERIVED, f"{name} {delivery.timestamp} {delivery.body.hex()}")
+    try:
+        return UUID(delivery.message_id)
+    except ValueError:
+        return uuid5(_DERIVED, delivery.message_id)
+
+
+def _whole(value: object, default: int) -> int:
+    return value if isinstance(value, int) else default
