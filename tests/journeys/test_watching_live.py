@@ -18,7 +18,7 @@ from graph.auth import EmbeddedIssuer
 from kernel.clock import utc_now
 from tests import documents
 from tests.builders import Shop, fresh_isbn
-from tests.live import SECONDS
+from tests.live import SECONDS, Updates
 
 PROTOCOL = "graphql-transport-ws"
 
@@ -138,6 +138,18 @@ async def test_stock_is_watched_without_a_token_by_many_at_once(shop: Shop) -> N
     for updates in watchers:
         totals = [update["stock"]["total"] for update in updates.seen]
         assert totals == sorted(totals, reverse=True)
+        assert updates.versions == sorted(set(updates.versions))
+
+
+async def test_who_begins_to_watch_while_copies_are_sold_sees_no_change_twice(shop: Shop) -> None:
+    offer = await shop.offer(copies=15)
+    watchers: list[Updates] = []
+    async with shop.buyer().live() as live, asyncio.TaskGroup() as watching:
+        for _ in range(15):
+            await shop.buyer().buys(offer)
+            watchers.append(live.follow(documents.STOCK_UPDATES, isbns=[offer.isbn]))
+            watching.create_task(watchers[-1].until(lambda update: update["stock"]["total"] == 0))
+    for updates in watchers:
         assert updates.versions == sorted(set(updates.versions))
 
 
