@@ -123,22 +123,30 @@ class _Demo:
         raise Complaint("no book can be bought: is the sample shop loaded?")
 
     async def _follow(self, client: LiveClient, order: dict) -> None:
-        async with self._step("follow the order") as say:
-            seen = 0
+        updates = client.follow(FOLLOW_ORDER, {"id": order["id"]})
+        async with self._step("follow the order"):
+            update = await self._soon(anext(updates), "the order's snapshot")
+        shown = self._show_entries(update, 0)
+        async with self._step("settled") as say:
+            steps = await self._soon(self._until_settled(updates, update, shown), "the settled order")
+            say(f"after {steps} steps")
 
-            async def settled() -> int:
-                nonlocal seen
-                async for update in client.follow(FOLLOW_ORDER, {"id": order["id"]}):
-                    timeline = update["orderUpdates"]["order"]["timeline"]
-                    for entry in timeline[seen:]:
-                        waited = self._milliseconds(self._began)
-                        self._console.print(f"        {waited:>6} ms  {entry['event']} ([dim]{entry['domain']}[/])")
-                    seen = max(seen, len(timeline))
-                    if update["orderUpdates"]["order"]["settled"]:
-                        return seen
-                raise Complaint("the server ended the order's updates before it was settled")
+    async def _until_settled(self, updates: AsyncIterator[dict], update: dict, shown: int) -> int:
+        """How many entries the timeline has then; each is shown as it arrives."""
+        while not update["orderUpdates"]["order"]["settled"]:
+            try:
+                update = await anext(updates)
+            except StopAsyncIteration:
+                raise Complaint("the server ended the order's updates before it was settled") from None
+            shown = self._show_entries(update, shown)
+        return shown
 
-            say(f"settled after {await self._soon(settled(), 'the settled order')} steps")
+    def _show_entries(self, update: dict, shown: int) -> int:
+        timeline = update["orderUpdates"]["order"]["timeline"]
+        for entry in timeline[shown:]:
+            at = self._milliseconds(self._began)
+            self._console.print(f"        at {at:>5} ms  {entry['event']} ([dim]{entry['domain']}[/])")
+        return max(shown, len(timeline))
 
     def _checkout_input(self, total: dict) -> dict[str, Any]:
         return {

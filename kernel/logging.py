@@ -42,7 +42,7 @@ def log(name: str) -> structlog.stdlib.BoundLogger:
 
 def configure_logging(*, level: str = "INFO", json: bool = True) -> None:
     """Log lines to stderr: JSON for machines, or aligned text for people; warnings of libraries look the same."""
-    shape = [_TRACEBACKS, structlog.processors.JSONRenderer()] if json else [_for_people()]
+    shape = [_TRACEBACKS, structlog.processors.JSONRenderer()] if json else [_essentials_first, _for_people()]
     origin = [
         _add_correlation,
         structlog.processors.add_log_level,
@@ -66,8 +66,19 @@ def configure_logging(*, level: str = "INFO", json: bool = True) -> None:
 
 def _for_people() -> structlog.typing.Processor:
     return structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
+        colors=sys.stderr.isatty(),
+        exception_formatter=structlog.dev.plain_traceback,
+        pad_event_to=0,
+        pad_level=False,
+        sort_keys=False,
     )
+
+
+def _essentials_first(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    for name in ("correlation_id", "module"):
+        if name in event:
+            event[name] = event.pop(name)
+    return event
 
 
 def _add_correlation(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -15,7 +15,7 @@ from tests import documents
 from tests.builders import Answer, Buyer
 from tests.conftest import wait_until
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 300.0
 OPEN = {"CheckoutPending", "CheckoutInProgress"}
 """Answers after which a buyer asks again."""
 
