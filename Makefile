@@ -2,6 +2,7 @@
 
 PORT ?= 8000
 DATA ?= .bookstall
+STACK_DATA ?= .bookstall-stack
 WORKERS ?= 2
 ARGS ?=
 
@@ -11,7 +12,7 @@ INSTALLED := .venv/.installed
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-embedded test-long check format snapshot clean
+.PHONY: help install run stack test test-embedded test-long check format snapshot clean
 
 help: ## List these targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name sentence; do printf '  %-15s %s\n' "$$name" "$$sentence"; done
@@ -25,11 +26,15 @@ $(INSTALLED): pyproject.toml uv.lock scripts/install.sh
 run: $(INSTALLED) ## Serve the shop on 127.0.0.1 [PORT=8000] with its data in [DATA=.bookstall].
 	@exec $(BIN)/bookstall run --port $(PORT) --data "$(DATA)"
 
+stack: $(INSTALLED) ## Run PostgreSQL, RabbitMQ and Redis with their data in [STACK_DATA=.bookstall-stack]; print the settings.
+	@$(BIN)/python -m scripts.system_parts postgresql rabbitmq redis
+	@exec $(BIN)/python -m app.devstack --data "$(STACK_DATA)"
+
 test: $(INSTALLED) ## Run all tests; as root on Debian or Ubuntu install the programs they need [WORKERS=2] [ARGS="-k checkout"].
 	@$(BIN)/python -m scripts.run_tests -n $(WORKERS) $(ARGS)
 
 test-embedded: $(INSTALLED) ## Run the tests that need Python alone.
-	@$(BIN)/pytest -n $(WORKERS) -m "not browser and not postgresql and not long" $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) -m "not browser and not postgresql and not rabbitmq and not redis and not long" $(ARGS)
 
 test-long: $(INSTALLED) ## Run the campaigns that take minutes.
 	@$(BIN)/pytest -m long $(ARGS)

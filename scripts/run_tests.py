@@ -2,13 +2,10 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
-from scripts.system_parts import SystemPart, can_install, install, missing_parts
-
-INSTALL_LOG = Path(".tools/apt.log")
+from scripts.system_parts import INSTALL_LOG, SYSTEM_PARTS, SystemPart, install_missing
 
 
 def selection(missing: Sequence[SystemPart]) -> str:
@@ -26,11 +23,7 @@ def shortfall(missing: Sequence[SystemPart]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the tests with pytest's `arguments`; return 0 only if all of them could run and passed."""
-    missing = missing_parts()
-    if missing and can_install():
-        print(f"Installing {', '.join(part.name for part in missing)} with apt-get ...", flush=True)
-        install(missing, INSTALL_LOG)
-        missing = missing_parts()
+    missing = install_missing([part.marker for part in SYSTEM_PARTS], INSTALL_LOG)
     result = pytest.main(["-m", selection(missing), *arguments])
     if missing:
         print(shortfall(missing), flush=True)

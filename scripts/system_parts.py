@@ -3,17 +3,21 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.devstack import find_postgresql
+from app.devstack import find_postgresql, find_rabbitmq, find_redis
+from app.devstack.server import SYSTEM_PATH
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 APT_GET = Path("/usr/bin/apt-get")
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+INSTALL_LOG = Path(".tools/apt.log")
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.d")
+POLICY = Path("/usr/sbin/policy-rc.d")
+"""What Debian's packages ask before they start a service; its answer 101 forbids it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ def find_chromium() -> Path | None:
 SYSTEM_PARTS = (
     SystemPart("browser", "Chromium", "chromium", find_chromium),
     SystemPart("postgresql", "PostgreSQL's server", "postgresql", find_postgresql),
+    SystemPart("rabbitmq", "RabbitMQ's server", "rabbitmq-server", find_rabbitmq),
+    SystemPart("redis", "Redis' server", "redis-server", find_redis),
 )
 
 
@@ -51,10 +57,19 @@ def can_install() -> bool:
     return os.geteuid() == 0 and APT_GET.exists()
 
 
+def install_missing(markers: Sequence[str], log: Path) -> list[SystemPart]:
+    """Install those of the parts of `markers` that this machine lacks, if it can; return what it lacks still."""
+    missing = [part for part in missing_parts() if part.marker in markers]
+    if missing and can_install():
+        print(f"Installing {', '.join(part.name for part in missing)} with apt-get ...", file=sys.stderr, flush=True)
+        install(missing, log)
+    return [part for part in missing if part.find() is None]
+
+
 def install(parts: Sequence[SystemPart], log: Path) -> None:
     """Install `parts` with apt-get, its output in `log`; what cannot be had stays missing."""
     log.parent.mkdir(exist_ok=True)
-    with log.open("w") as output, _no_cluster_of_its_own():
+    with log.open("w") as output, _no_cluster_of_its_own(), _no_service_started():
         for arguments in (
             ["update"],
             *(["install", "--yes", "--no-install-recommends", part.package] for part in parts),
@@ -78,3 +93,31 @@ def _no_cluster_of_its_own() -> Iterator[None]:
         yield
     finally:
         setting.unlink()
+
+
+@contextmanager
+def _no_service_started() -> Iterator[None]:
+    """Keep packages from starting their services; a policy that the machine has already stays as it is."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
+
+
+def main(markers: Sequence[str]) -> int:
+    """Install what is missing of the parts; return 0 only if all of them are there, and say in one line what is not."""
+    missing = install_missing(markers, INSTALL_LOG)
+    if missing:
+        packages = " ".join(part.package for part in missing)
+        names = ", ".join(part.name for part in missing)
+        print(f"This machine lacks {names}: install what Debian calls {packages}", file=sys.stderr)
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

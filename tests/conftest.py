@@ -13,6 +13,11 @@ from hypothesis import settings
 
 from tests.builders import Shop
 from tests.server import Server, running
+from tests.stack import postgresql as postgresql
+from tests.stack import rabbitmq as rabbitmq
+from tests.stack import rabbitmq_server as rabbitmq_server
+from tests.stack import redis as redis
+from tests.stack import redis_server as redis_server
 
 # A time limit is no assertion, so there is no deadline; CI repeats the same examples every time.
 settings.register_profile("local", deadline=None)

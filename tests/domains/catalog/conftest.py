@@ -2,12 +2,12 @@
 
 import itertools
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from app.devstack import PostgreSQL, find_postgresql
+from app.devstack import PostgreSQL
 from domains.catalog import read_sample_books
 from kernel.migrations import migrate
 from tests.domains.catalog.bookcase import Bookcase, open_bookcase
@@ -27,21 +27,10 @@ async def catalog_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def catalog_server() -> Iterator[PostgreSQL]:
-    """A private PostgreSQL."""
-    binaries = find_postgresql()
-    assert binaries is not None, "PostgreSQL's server binaries are missing"
-    server = PostgreSQL(binaries)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-async def catalog_on_postgresql(catalog_server: PostgreSQL) -> PostgreSQL:
+async def catalog_on_postgresql(postgresql: PostgreSQL) -> PostgreSQL:
     """A server with a migrated database called `template_catalog`, to copy."""
-    await migrate(catalog_server.create_database("template_catalog"), "catalog")
-    return catalog_server
+    await migrate(postgresql.create_database("template_catalog"), "catalog")
+    return postgresql
 
 
 def _copied(request: pytest.FixtureRequest, folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 import itertools
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -12,24 +12,13 @@ import pytest
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.devstack import PostgreSQL, find_postgresql
+from app.devstack import PostgreSQL
 from kernel.database import Database, open_database
 from tests.unit.kernel.accounts import metadata
 
 Opener = Callable[..., Awaitable[Database]]
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    """A private server, for as long as the tests run."""
-    binaries = find_postgresql()
-    assert binaries is not None, "PostgreSQL's server binaries are missing"
-    server = PostgreSQL(binaries)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="session")
