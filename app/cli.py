@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -209,6 +210,9 @@ def snapshot(path: Path, text: str, check: bool, command: str) -> None:
 
 def main() -> None:
     """The console script: whatever goes wrong is one line, and the exit code says so."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal may lack the characters of a title
+            stream.reconfigure(errors="replace")
     try:
         sys.exit(app(prog_name="bookstall", standalone_mode=False))
     except Complaint as error:

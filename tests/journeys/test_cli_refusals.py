@@ -118,6 +118,17 @@ async def test_a_first_start_that_was_refused_leaves_nothing_that_keeps_the_next
     assert await server.stop() == 0
 
 
+async def test_a_data_folder_may_have_any_name_and_a_terminal_few_characters(tmp_path: Path) -> None:
+    folder = tmp_path / "100%41 odd? #1 [b]ünï"
+    said = await bookstall("migrate", "--data", folder, settings={"PYTHONIOENCODING": "ascii"})
+    assert said.code == 0, said
+    assert {"orders.db", "sellers.db", "lock"} <= set(names_in(folder))
+    assert names_in(tmp_path) == [folder.name]
+    refused = await bookstall("run", "--data", folder / "lock", settings={"PYTHONIOENCODING": "ascii"})
+    assert refused.complaint.startswith("the data folder ")
+    assert "?" in refused.complaint
+
+
 # --- settings ----------------------------------------------------------------------------------------------------
 
 
