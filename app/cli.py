@@ -1,4 +1,4 @@
-"""The command line: `bookstall run | migrate | token | demo | dead-letters | schema | asyncapi`."""
+"""The command line: `bookstall run | gateway | worker | migrate | token | demo | dead-letters | ...`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,48 @@ def run(
     from app.serve import run
 
     run(settings, samples=samples)
+
+
+@app.command()
+def gateway(
+    data: Data = None,
+    port: Annotated[int | None, typer.Option(help="0 picks a free one [default: 8000].", show_default=False)] = None,
+    host: Annotated[str | None, typer.Option(help="[default: 127.0.0.1]", show_default=False)] = None,
+    workers: Annotated[int, typer.Option(help="Processes behind the port.", min=1, max=64)] = 1,
+    inherited: Annotated[str | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Serve the API alone, on PostgreSQL, RabbitMQ and Redis.
+
+    Example: bookstall gateway --port 8000 --workers 2
+    """
+    settings = load(data=data, port=port, host=host)
+    from app.gateway import run_gateway
+
+    run_gateway(settings, workers=workers, inherits=inherited)
+
+
+@app.command()
+def worker(
+    domain: Annotated[
+        list[str] | None, typer.Option(help="Of these domains [default: all].", show_default=False)
+    ] = None,
+    data: Data = None,
+    port: Annotated[int, typer.Option(help="Where /livez and /readyz answer; 0 picks a free one.")] = 0,
+    host: Annotated[str | None, typer.Option(help="[default: 127.0.0.1]", show_default=False)] = None,
+) -> None:
+    """Handle events and sweep, on PostgreSQL, RabbitMQ and Redis.
+
+    Example: bookstall worker --domain inventory --domain orders
+    """
+    settings = load(data=data, port=port, host=host)
+    from app.settings import DOMAINS
+
+    for name in domain or ():
+        if name not in DOMAINS:
+            raise Complaint(f"{name!r} is no domain: there are {', '.join(DOMAINS)}")
+    from app.worker import run_worker
+
+    run_worker(settings, domain or DOMAINS)
 
 
 @app.command()

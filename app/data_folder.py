@@ -38,14 +38,21 @@ class DataFolder:
         """Exists once the sample data are complete."""
         return self.path / "samples-loaded"
 
+    def make(self) -> None:
+        """The folder is there; raises DataFolderProblem."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataFolderProblem(f"the data folder {self.path} cannot be written: {error.strerror}") from None
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """The folder, made where it is missing, is ours for the time of the block; raises DataFolderProblem.
 
         The operating system lets it go when the process dies.
         """
+        self.make()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / "lock").open("a+")
         except OSError as error:
             raise DataFolderProblem(f"the data folder {self.path} cannot be written: {error.strerror}") from None

@@ -1,18 +1,21 @@
-"""The ASGI application: GraphQL, GraphiQL and what a supervisor asks."""
+"""The gateway: the ASGI application with GraphQL, GraphiQL and health, and the process around it."""
 
 from __future__ import annotations
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+import contextlib
+import socket
 
-from app.wiring import Shop
+from starlette.applications import Starlette
+
+from app.health import Health
+from app.process import console, listen, serve_until, start, stop_on_signals, url_of
+from app.settings import Settings
+from app.supervisor import inherited, supervise
+from app.wiring import Shop, open_shop, require_migrated
+from app.worker import sender
 from graph.auth import Role
 from graph.http import build_graph_app
 from graph.pages import graphiql_routes
-from kernel.database import DatabaseError
-from messaging import outbox
 
 PAGE_ROLE = Role.SELLER
 """What GraphiQL's session may do beside buying: its last example tab sells a book."""
@@ -21,30 +24,37 @@ PAGE_ROLE = Role.SELLER
 def gateway(shop: Shop) -> Starlette:
     """The application of one gateway process."""
     buyer = shop.settings.sample_buyer
-
-    async def livez(_request: Request) -> Response:
-        return JSONResponse({"alive": True})
-
-    async def readyz(_request: Request) -> Response:
-        away = await _away(shop)
-        return JSONResponse({"ready": not away, "away": away}, status_code=503 if away else 200)
-
     return Starlette(
         routes=[
             *build_graph_app(shop.services, shop.issuer),
             *graphiql_routes(lambda: shop.issuer.issue(buyer, PAGE_ROLE)),
-            Route("/livez", livez),
-            Route("/readyz", readyz),
+            *Health(shop).routes(),
         ]
     )
 
 
-async def _away(shop: Shop) -> list[str]:
-    """The domains whose database does not answer."""
-    away = []
-    for name, database in shop.databases.items():
+def run_gateway(settings: Settings, *, workers: int, inherits: str | None) -> None:
+    """Serves the API alone until SIGINT or SIGTERM: workers elsewhere do what follows. Raises Complaint."""
+    settings.require_full_stack()
+    if inherits is not None:
+        listening, lifeline = inherited(inherits)
+        start(_serve(settings, listening, lifeline))
+        return
+    with contextlib.closing(listen(settings.host, settings.port)) as listening:
+        if workers == 1:
+            start(_serve(settings, listening))
+        else:
+            supervise(["gateway", "--data", str(settings.data)], listening, workers)
+
+
+async def _serve(settings: Settings, listening: socket.socket, lifeline: int | None = None) -> None:
+    stop = stop_on_signals(lifeline)
+    await require_migrated(settings)
+    async with open_shop(settings) as shop:
+        sending = sender(shop)
+        await sending.start()
         try:
-            await outbox.lag(database.read())
-        except DatabaseError:
-            away.append(name)
-    return away
+            console.print(f"A gateway is ready at {url_of(listening)}/graphql.", soft_wrap=True)
+            await serve_until(stop, gateway(shop), listening, settings.stop_seconds)
+        finally:
+            await sending.stop()

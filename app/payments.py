@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 from domains.orders import Captured, NotCharged, Refused
@@ -38,46 +40,76 @@ class LedgerEntry:
 class MockPayments:
     """Takes `card` and refuses everything else, once for each order.
 
-    Each decision is a line of JSON in the ledger, written before it is told: it survives a kill, and others can read
-    it with `read_ledger`. Without a ledger decisions last as long as the object.
+    Each decision is a line of JSON in the ledger, written before it is told: it survives a kill, every process of the
+    data folder knows it, and others can read it with `read_ledger`. Without a ledger it lasts as long as the object.
     """
 
     def __init__(self, ledger: Path | None = None) -> None:
-        self._ledger = ledger
-        self._decided: dict[UUID, LedgerEntry] = {}
-        if ledger is not None:
-            _end_last_line(ledger)
-            self._decided = {entry.order_id: entry for entry in read_ledger(ledger)}
+        self._ledger = _Ledger(ledger)
 
     async def charge(self, order_id: UUID, amount: Money, method: str) -> Captured | Refused:
         """Take the amount, or tell what was decided about the order before."""
         outside_transaction("charging")
-        return _told(self._decide(_verdict_on(order_id, amount, method)))
+        return _told(self._ledger.decide(_verdict_on(order_id, amount, method)))
 
     async def lookup(self, order_id: UUID) -> Captured | Refused | NotCharged:
         """What was decided about the order's charge."""
         outside_transaction("looking up a charge")
-        entry = self._decided.get(order_id)
+        entry = self._ledger.find(order_id)
         return NotCharged() if entry is None or entry.verdict is Verdict.VOIDED else _told(entry)
 
     async def void(self, order_id: UUID) -> Captured | NotCharged:
         """Refuse what comes for the order from now on; Captured if its money is taken already."""
         outside_transaction("voiding a charge")
-        told = _told(self._decide(LedgerEntry(order_id, Verdict.VOIDED, code="VOIDED")))
+        told = _told(self._ledger.decide(LedgerEntry(order_id, Verdict.VOIDED, code="VOIDED")))
         return told if isinstance(told, Captured) else NotCharged()
 
-    def _decide(self, entry: LedgerEntry) -> LedgerEntry:
+
+class _Ledger:
+    """The standing decision about each order; the file belongs to all processes, whoever writes locks it."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._decided: dict[UUID, LedgerEntry] = {}
+        self._read_bytes = 0
+
+    def find(self, order_id: UUID) -> LedgerEntry | None:
+        """What was decided about an order."""
+        if self._path is not None and self._path.exists():
+            with self._path.open("rb") as file:
+                self._catch_up(file)
+        return self._decided.get(order_id)
+
+    def decide(self, entry: LedgerEntry) -> LedgerEntry:
         """The standing decision about an order: this one, where there is none before it."""
-        if entry.order_id not in self._decided:
-            if self._ledger is not None:
-                _append(self._ledger, entry)
-            self._decided[entry.order_id] = entry
-        return self._decided[entry.order_id]
+        if self._path is None:
+            return self._decided.setdefault(entry.order_id, entry)
+        with self._path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            torn = self._catch_up(file)
+            if entry.order_id not in self._decided:
+                # What is appended begins on a line of its own, also after a kill in the middle of one.
+                file.write((b"\n" if torn else b"") + _line(entry))
+                file.flush()
+                self._decided[entry.order_id] = entry
+            return self._decided[entry.order_id]
+
+    def _catch_up(self, file: IO[bytes]) -> bool:
+        """Learns what was written since; whether the last line is not whole."""
+        file.seek(self._read_bytes)
+        whole, newline, torn = file.read().rpartition(b"\n")
+        self._read_bytes += len(whole) + len(newline)
+        for entry in _entries(whole.splitlines()):
+            self._decided.setdefault(entry.order_id, entry)
+        return bool(torn)
 
 
 def read_ledger(ledger: Path) -> Iterator[LedgerEntry]:
     """The decisions of a ledger, oldest first; what a kill cut off in the middle of its line was never told."""
-    lines = ledger.read_text().splitlines() if ledger.exists() else []
+    return _entries(ledger.read_bytes().splitlines() if ledger.exists() else [])
+
+
+def _entries(lines: Iterable[bytes]) -> Iterator[LedgerEntry]:
     for line in lines:
         try:
             fields = json.loads(line)
@@ -99,7 +131,7 @@ def _told(entry: LedgerEntry) -> Captured | Refused:
     return Refused(entry.code, f"the mock provider says {entry.code}")
 
 
-def _append(ledger: Path, entry: LedgerEntry) -> None:
+def _line(entry: LedgerEntry) -> bytes:
     fields = {
         "order": str(entry.order_id),
         "verdict": entry.verdict,
@@ -107,12 +139,4 @@ def _append(ledger: Path, entry: LedgerEntry) -> None:
         "currency": entry.amount.currency if entry.amount else None,
         "code": entry.code,
     }
-    with ledger.open("a") as file:
-        file.write(json.dumps(fields) + "\n")
-
-
-def _end_last_line(ledger: Path) -> None:
-    """What is appended begins on a line of its own, also after a kill in the middle of one."""
-    if ledger.exists() and (written := ledger.read_text()) and not written.endswith("\n"):
-        with ledger.open("a") as file:
-            file.write("\n")
+    return json.dumps(fields).encode() + b"\n"

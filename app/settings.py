@@ -6,8 +6,9 @@ from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.complaint import Complaint
@@ -16,6 +17,7 @@ from kernel.money import has_two_digits
 DOMAINS = ("orders", "inventory", "catalog", "sellers", "notifications")
 DEFAULT_DATA = Path(".bookstall")
 EMBEDDED_DATABASES = "sqlite"
+IN_PROCESS = "inprocess"
 POSTGRESQL = ("postgresql://", "postgres://")
 
 
@@ -33,12 +35,20 @@ class Settings(BaseSettings):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """0 picks a free port."""
-    database_url: str = EMBEDDED_DATABASES
+    database_url: SecretStr = SecretStr(EMBEDDED_DATABASES)
     """`sqlite` for files in the data folder, or a PostgreSQL URL with `{domain}` in it, for each domain its own."""
-    transport_url: Literal["inprocess"] = "inprocess"
-    cache_url: Literal["inprocess"] = "inprocess"
+    transport_url: SecretStr = SecretStr(IN_PROCESS)
+    """`inprocess`, or RabbitMQ's URL."""
+    cache_url: SecretStr = SecretStr(IN_PROCESS)
+    """`inprocess`, or the URL of Redis."""
     pool_size: Annotated[int, Field(ge=1, le=100)] = 8
-    """PostgreSQL connections of each domain in each process."""
+    """PostgreSQL connections of each domain in each process, at most; one is kept open."""
+    statement_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
+    """How long a statement may run on PostgreSQL."""
+    lock_seconds: Annotated[float, Field(gt=0, le=300)] = 5.0
+    """How long a statement may wait for a lock on PostgreSQL."""
+    prefetch: Annotated[int, Field(ge=1, le=1000)] = 50
+    """How many deliveries of RabbitMQ a domain of a process works on at once."""
     currency: str = "EUR"
     """The one currency of this marketplace (ISO 4217, two digits after the point)."""
     placing_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
@@ -74,12 +84,27 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _one_for_each_domain(cls, url: str) -> str:
+    def _one_for_each_domain(cls, secret: SecretStr) -> SecretStr:
+        url = secret.get_secret_value()
         if url != EMBEDDED_DATABASES and not url.startswith(POSTGRESQL):
             raise ValueError("the URL is `sqlite` or begins with postgresql://")
         if url != EMBEDDED_DATABASES and "{domain}" not in url:
             raise ValueError("the URL needs {domain} in it: every domain has a database of its own")
-        return url
+        return secret
+
+    @field_validator("transport_url")
+    @classmethod
+    def _of_rabbitmq(cls, secret: SecretStr) -> SecretStr:
+        if not secret.get_secret_value().startswith((IN_PROCESS, "amqp://", "amqps://")):
+            raise ValueError("the URL is `inprocess` or begins with amqp://")
+        return secret
+
+    @field_validator("cache_url")
+    @classmethod
+    def _of_redis(cls, secret: SecretStr) -> SecretStr:
+        if not secret.get_secret_value().startswith((IN_PROCESS, "redis://", "rediss://")):
+            raise ValueError("the URL is `inprocess` or begins with redis://")
+        return secret
 
     @field_validator("mail_sender")
     @classmethod
@@ -104,6 +129,24 @@ class Settings(BaseSettings):
 
     def database_of(self, domain: str) -> str:
         """The URL of a domain's database."""
-        if self.database_url == EMBEDDED_DATABASES:
-            return f"sqlite:///{(self.data / f'{domain}.db').resolve()}"
-        return self.database_url.replace("{domain}", domain)
+        if self.owns_its_databases:
+            return f"sqlite:///{quote(str((self.data / f'{domain}.db').resolve()))}"
+        return self.database_url.get_secret_value().replace("{domain}", domain)
+
+    @property
+    def owns_its_databases(self) -> bool:
+        """Whether the databases are files of one process."""
+        return self.database_url.get_secret_value() == EMBEDDED_DATABASES
+
+    def require_full_stack(self) -> None:
+        """Raises InvalidSetting where something is a file or the memory of one process: then there can be no other."""
+        if self.owns_its_databases:
+            raise InvalidSetting(
+                "BOOKSTALL_DATABASE_URL: processes of their own need PostgreSQL; or use `bookstall run`"
+            )
+        for name in ("transport_url", "cache_url"):
+            if getattr(self, name).get_secret_value() == IN_PROCESS:
+                server = "RabbitMQ" if name == "transport_url" else "Redis"
+                raise InvalidSetting(
+                    f"BOOKSTALL_{name.upper()}: processes of their own need {server}; or use `bookstall run`"
+                )

@@ -14,9 +14,8 @@ from app.mail import EmlFiles
 from app.neighbours import StockOfInventory, TitlesOfCatalog
 from app.operators import OperatorsDesk
 from app.payments import MockPayments
-from app.settings import DOMAINS, Settings
+from app.settings import DOMAINS, IN_PROCESS, Settings
 from app.subscriptions import SAGA
-from app.worker import Worker
 from domains.catalog import CatalogService
 from domains.inventory import InventoryService
 from domains.notifications import NotificationsService
@@ -25,20 +24,14 @@ from domains.sellers import SellersService
 from graph.auth import EmbeddedIssuer
 from graph.context import Services
 from graph.live import Hub
-from kernel.cache import InProcessCache
+from kernel.cache import Cache, CacheUnavailable, InProcessCache
 from kernel.database import Database, DatabaseError, open_database
 from kernel.migrations import migrate, pending
-from kernel.sweep import Sweep
 from messaging import inbox, outbox
-from messaging.consumer import Consumer
 from messaging.inprocess import InProcessTransport
-from messaging.relay import Relay
+from messaging.rabbit import RabbitTransport
 from messaging.subscription import handlers_of
 from messaging.transport import Transport
-
-CACHE_IDLE_SECONDS = 30.0
-MAIL_IDLE_SECONDS = 5.0
-STALE_ORDERS_IDLE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +41,7 @@ class Shop:
     settings: Settings
     databases: Mapping[str, Database]
     transport: Transport
+    cache: Cache
     services: Services
     issuer: EmbeddedIssuer
 
@@ -61,31 +55,17 @@ class Shop:
             await database.write(inbox.RECLAIM)
         await self.services.notifications.reclaim_mails()
 
-    def worker(self) -> Worker:
-        """Consumers, relays and sweeps of every domain; call it once."""
-        sweeps = self._domain_sweeps()
-        for name, database in self.databases.items():
-            consumer = Consumer(database, handlers_of(name, SAGA))
-            self.transport.consume(name, consumer.events, consumer.receive)
-            sweeps += [*consumer.sweeps(), *Relay(database, self.transport).sweeps()]
-        return Worker(self.transport, sweeps, stop_seconds=self.settings.stop_seconds)
+    def broker_is_there(self) -> bool:
+        """Whether events can be sent now; the in-process transport is always there."""
+        return not isinstance(self.transport, RabbitTransport) or self.transport.connected
 
-    def _domain_sweeps(self) -> list[Sweep]:
-        orders, catalog, notifications = self.services.orders, self.services.catalog, self.services.notifications
-        return [
-            Sweep(
-                "stale orders", orders.finish_stale,
-                idle_seconds=min(STALE_ORDERS_IDLE_SECONDS, self.settings.late_seconds),
-            ),
-            Sweep(
-                "catalog cache", catalog.refresh_cache,
-                signal=self.databases["catalog"].signal("offers"), idle_seconds=CACHE_IDLE_SECONDS,
-            ),
-            Sweep(
-                "mail", notifications.deliver_due,
-                signal=self.databases["notifications"].signal("deliveries"), idle_seconds=MAIL_IDLE_SECONDS,
-            ),
-        ]  # fmt: skip
+    async def cache_is_there(self) -> bool:
+        """Whether the cache answers."""
+        try:
+            await self.cache.get_many([])
+        except CacheUnavailable:
+            return False
+        return True
 
 
 async def migrate_all(settings: Settings) -> None:
@@ -99,10 +79,22 @@ async def migrate_all(settings: Settings) -> None:
             raise Complaint(f"the database of {domain} cannot be migrated: {error}") from None
 
 
+async def require_migrated(settings: Settings) -> None:
+    """Raises Complaint where a database is not at its newest version: this process must not guess its tables."""
+    for domain in DOMAINS:
+        try:
+            behind = await pending(settings.database_of(domain), domain)
+        except DatabaseError as error:
+            raise Complaint(f"the database of {domain} does not answer: {error}") from None
+        if behind:
+            raise Complaint(f"the database of {domain} is not at this version: run `bookstall migrate`")
+
+
 @asynccontextmanager
 async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
     """Opens the databases, which must be migrated, and builds the services; closes all at the end."""
     folder = DataFolder(settings.data)
+    folder.make()
     async with AsyncExitStack() as stack:
         databases: dict[str, Database] = {}
         for domain in DOMAINS:
@@ -112,18 +104,38 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
                 raise Complaint(f"the database of {domain} cannot be opened: {error}") from None
             stack.push_async_callback(database.close)
             databases[domain] = database
-        transport = InProcessTransport()
+        transport, cache = _transport(settings), _cache(settings, stack)
         hub = Hub(LiveFeed(transport))
         stack.callback(hub.close)
-        services = _services(settings, folder, databases, hub)
+        services = _services(settings, folder, databases, cache, hub)
         stack.push_async_callback(_finish_checkouts, services.orders, settings.stop_seconds)
         yield Shop(
             settings=settings,
             databases=databases,
             transport=transport,
+            cache=cache,
             services=services,
             issuer=folder.issuer(),
         )
+
+
+def _transport(settings: Settings) -> Transport:
+    url = settings.transport_url.get_secret_value()
+    if url == IN_PROCESS:
+        return InProcessTransport()
+    routes = {domain: [event.__name__ for event in handlers_of(domain, SAGA)] for domain in DOMAINS}
+    return RabbitTransport(url, routes=routes, prefetch=settings.prefetch, stop_seconds=settings.stop_seconds)
+
+
+def _cache(settings: Settings, stack: AsyncExitStack) -> Cache:
+    url = settings.cache_url.get_secret_value()
+    if url == IN_PROCESS:
+        return InProcessCache()
+    from kernel.redis_cache import RedisCache
+
+    cache = RedisCache(url)
+    stack.push_async_callback(cache.close)
+    return cache
 
 
 async def _finish_checkouts(orders: OrdersService, seconds: float) -> None:
@@ -132,10 +144,12 @@ async def _finish_checkouts(orders: OrdersService, seconds: float) -> None:
         await asyncio.wait_for(orders.finish_running(), seconds)
 
 
-def _services(settings: Settings, folder: DataFolder, databases: Mapping[str, Database], hub: Hub) -> Services:
+def _services(
+    settings: Settings, folder: DataFolder, databases: Mapping[str, Database], cache: Cache, hub: Hub
+) -> Services:
     currency = settings.currency
     inventory = InventoryService(databases["inventory"], currency=currency)
-    catalog = CatalogService(databases["catalog"], InProcessCache())
+    catalog = CatalogService(databases["catalog"], cache)
     orders = OrdersService(
         databases["orders"],
         StockOfInventory(inventory),

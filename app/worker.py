@@ -1,13 +1,28 @@
-"""The worker: consumers, relays and sweeps of the chosen domains, as tasks of one event loop."""
+"""The worker: consumers, relays and sweeps of the chosen domains on one event loop, and the process around it."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
+from starlette.applications import Starlette
+
+from app.health import Health
+from app.process import console, listen, serve_until, start, stop_on_signals, url_of
+from app.settings import DOMAINS, Settings
+from app.subscriptions import SAGA
+from app.wiring import Shop, open_shop, require_migrated
 from kernel.logging import log
 from kernel.sweep import Sweep
+from messaging.consumer import Consumer
+from messaging.relay import Relay
+from messaging.subscription import handlers_of
 from messaging.transport import Transport
+
+CACHE_IDLE_SECONDS = 30.0
+MAIL_IDLE_SECONDS = 5.0
+STALE_ORDERS_IDLE_SECONDS = 15.0
 
 _log = log(__name__)
 
@@ -15,25 +30,100 @@ _log = log(__name__)
 class Worker:
     """Starts the transport and the sweeps, and stops them in an order that loses nothing."""
 
-    def __init__(self, transport: Transport, sweeps: Sequence[Sweep], *, stop_seconds: float) -> None:
+    def __init__(
+        self, transport: Transport, relays: Sequence[Relay], sweeps: Sequence[Sweep], *, stop_seconds: float
+    ) -> None:
         self._transport = transport
+        self._relays = relays
+        self._sending = [sweep for relay in relays for sweep in relay.sweeps()]
         self._sweeps = sweeps
         self._stop_seconds = stop_seconds
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[Sweep, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Deliveries and sweeps run from here on."""
         await self._transport.start()
-        self._tasks = [asyncio.create_task(sweep.run(), name=sweep.name) for sweep in self._sweeps]
+        for sweep in (*self._sweeps, *self._sending):
+            self._tasks[sweep] = asyncio.create_task(sweep.run(), name=sweep.name)
 
     async def stop(self) -> None:
-        """Lets every step that runs end, for at most the time limit; what is left stays in the database."""
-        for sweep in self._sweeps:
+        """Ends sweeps and deliveries, sends what they committed, and closes; each for at most the time limit.
+
+        What is not done in time stays in the database.
+        """
+        await self._end(self._sweeps)
+        await self._transport.rest()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*(_send_all(relay) for relay in self._relays)), self._stop_seconds)
+        await self._end(self._sending)
+        await self._transport.stop()
+
+    async def _end(self, sweeps: Sequence[Sweep]) -> None:
+        for sweep in sweeps:
             sweep.stop()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=self._stop_seconds)
+        if tasks := [self._tasks[sweep] for sweep in sweeps if sweep in self._tasks]:
+            _, late = await asyncio.wait(tasks, timeout=self._stop_seconds)
             for task in late:
                 _log.warning("a sweep did not end in time and is cancelled", sweep=task.get_name())
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self._transport.stop()
+
+
+def sender(shop: Shop) -> Worker:
+    """What every process does at least: it sends the events that it has written."""
+    relays = [Relay(database, shop.transport) for database in shop.databases.values()]
+    return Worker(shop.transport, relays, [], stop_seconds=shop.settings.stop_seconds)
+
+
+def worker(shop: Shop, domains: Sequence[str] = DOMAINS) -> Worker:
+    """The consumers and sweeps of the chosen domains, and the relays of all; call it once for a shop."""
+    sweeps = [sweep for domain in domains for sweep in _sweeps_of(domain, shop)]
+    for domain in domains:
+        consumer = Consumer(shop.databases[domain], handlers_of(domain, SAGA))
+        shop.transport.consume(domain, consumer.events, consumer.receive)
+        sweeps += consumer.sweeps()
+    relays = [Relay(database, shop.transport) for database in shop.databases.values()]
+    return Worker(shop.transport, relays, sweeps, stop_seconds=shop.settings.stop_seconds)
+
+
+def run_worker(settings: Settings, domains: Sequence[str]) -> None:
+    """Works for the chosen domains until SIGINT or SIGTERM; answers health on the port. Raises Complaint."""
+    settings.require_full_stack()
+    start(_work(settings, domains))
+
+
+async def _work(settings: Settings, domains: Sequence[str]) -> None:
+    stop = stop_on_signals()
+    with contextlib.closing(listen(settings.host, settings.port)) as listening:
+        await require_migrated(settings)
+        async with open_shop(settings) as shop:
+            working = worker(shop, domains)
+            await working.start()
+            try:
+                console.print(f"A worker of {', '.join(domains)} is at work.", soft_wrap=True)
+                console.print(f"  Health  {url_of(listening)}/readyz")
+                health = Starlette(routes=Health(shop).routes())
+                await serve_until(stop, health, listening, settings.stop_seconds)
+            finally:
+                await working.stop()
+
+
+def _sweeps_of(domain: str, shop: Shop) -> list[Sweep]:
+    """What a domain has to do beside handling events."""
+    signals, services, settings = shop.databases[domain].signal, shop.services, shop.settings
+    match domain:
+        case "orders":
+            idle = min(STALE_ORDERS_IDLE_SECONDS, settings.late_seconds)
+            return [Sweep("stale orders", services.orders.finish_stale, idle_seconds=idle)]
+        case "catalog":
+            refresh = services.catalog.refresh_cache
+            return [Sweep("catalog cache", refresh, signal=signals("offers"), idle_seconds=CACHE_IDLE_SECONDS)]
+        case "notifications":
+            deliver = services.notifications.deliver_due
+            return [Sweep("mail", deliver, signal=signals("deliveries"), idle_seconds=MAIL_IDLE_SECONDS)]
+    return []
+
+
+async def _send_all(relay: Relay) -> None:
+    while await relay.send_due():
+        continue

@@ -59,6 +59,9 @@ class InProcessTransport:
             if not self._under_way:
                 self._idle.set()
 
+    async def rest(self) -> None:
+        """Nothing to do: a delivery is part of publishing, and ends with the relay."""
+
     async def stop(self) -> None:
         """Refuses what is published from now on and waits for the deliveries that run."""
         self._running = False

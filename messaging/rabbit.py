@@ -123,11 +123,15 @@ class RabbitTransport:
         except Exception as error:
             raise PublishFailed(f"{message.name} was not confirmed: {error}") from error
 
-    async def stop(self) -> None:
-        """Takes no more deliveries, waits for those that run and leaves the rest on the queues."""
+    async def rest(self) -> None:
+        """Takes no more deliveries, waits for those that run and leaves the others on the queues."""
         if (broker := self._incoming.broker) is not None:
             await asyncio.gather(*(subscriber.stop() for subscriber in broker.subscribers), return_exceptions=True)
         await asyncio.gather(*(intake.finish(self._stop_seconds) for intake in self._intakes.values()))
+
+    async def stop(self) -> None:
+        """Rests, then closes both connections."""
+        await self.rest()
         await asyncio.gather(*(link.stop() for link in self._links))
 
     async def _open_outgoing(self, broker: RabbitBroker, connection: AbstractRobustConnection) -> None:

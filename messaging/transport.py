@@ -40,6 +40,10 @@ class Transport(Protocol):
         """Returns when the message is safe with those who will deliver it; raises PublishFailed."""
         ...
 
+    async def rest(self) -> None:
+        """Takes no more deliveries and waits for those that run; publishing goes on."""
+        ...
+
     async def stop(self) -> None:
-        """Takes no more deliveries and waits for those that run."""
+        """Rests, then closes: publishing fails from here on."""
         ...

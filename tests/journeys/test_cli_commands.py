@@ -12,6 +12,8 @@ from tests.server import bookstall
 
 COMMANDS = (
     "run",
+    "gateway",
+    "worker",
     "migrate",
     "token",
     "demo",

@@ -90,3 +90,13 @@ async def test_a_line_that_a_kill_cut_off_was_never_decided(tmp_path: Path, kept
 
 def test_a_ledger_that_was_never_written_is_empty(tmp_path: Path) -> None:
     assert list(read_ledger(tmp_path / "charges.jsonl")) == []
+
+
+async def test_two_processes_share_one_ledger(tmp_path: Path) -> None:
+    ledger, order_id = tmp_path / "charges.jsonl", new_id()
+    gateway, worker = MockPayments(ledger), MockPayments(ledger)
+    assert await worker.lookup(order_id) == NotCharged()
+    charged = await gateway.charge(order_id, PRICE, "card")
+    assert await worker.lookup(order_id) == charged
+    assert await worker.void(order_id) == charged
+    assert len(list(read_ledger(ledger))) == 1

@@ -1,0 +1,82 @@
+"""What a supervisor asks a process: is it alive, is it ready, what is away and since when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app.wiring import Shop
+from kernel.database import DatabaseError
+from messaging import outbox
+
+CHECK_SECONDS = 2.0
+"""The time limit of a check: what answers later is away."""
+
+
+class Health:
+    """Notes since when each part of the outside does not answer.
+
+    A process is ready while every database answers: without the broker events wait in the outbox, and without the
+    cache reads come from the database.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        self._checks: dict[str, Callable[[], Awaitable[bool]]] = {
+            f"database {name}": _database_check(shop, name) for name in shop.databases
+        }
+        self._needed = frozenset(self._checks)
+        self._checks |= {"broker": _at_once(shop.broker_is_there), "cache": shop.cache_is_there}
+        self._away: dict[str, datetime] = {}
+
+    def routes(self) -> list[BaseRoute]:
+        """`/livez` and `/readyz`."""
+        return [Route("/livez", self._livez), Route("/readyz", self._readyz)]
+
+    async def look(self) -> dict[str, datetime]:
+        """What is away now, and since when that was noticed."""
+        answers = await asyncio.gather(*(_in_time(check) for check in self._checks.values()))
+        for name, there in zip(self._checks, answers, strict=True):
+            if there:
+                self._away.pop(name, None)
+            else:
+                self._away.setdefault(name, datetime.now(UTC))
+        return dict(self._away)
+
+    async def _livez(self, _request: Request) -> Response:
+        return JSONResponse({"alive": True})
+
+    async def _readyz(self, _request: Request) -> Response:
+        away = await self.look()
+        ready = self._needed.isdisjoint(away)
+        told = {name: since.isoformat(timespec="seconds") for name, since in away.items()}
+        return JSONResponse({"ready": ready, "away": told}, status_code=200 if ready else 503)
+
+
+def _database_check(shop: Shop, name: str) -> Callable[[], Awaitable[bool]]:
+    async def answers() -> bool:
+        try:
+            await shop.databases[name].read().one(outbox.ANY_DUE)
+        except DatabaseError:
+            return False
+        return True
+
+    return answers
+
+
+def _at_once(check: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def answers() -> bool:
+        return check()
+
+    return answers
+
+
+async def _in_time(check: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await asyncio.wait_for(check(), CHECK_SECONDS)
+    except TimeoutError:
+        return False

@@ -1,0 +1,104 @@
+"""What every process of Bookstall does: listens, stops on a signal, and serves until then."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+import uvloop
+from rich.console import Console
+from starlette.types import ASGIApp
+
+from app.complaint import Complaint
+
+MESSAGE_BYTES = 64 * 1024
+PING_SECONDS = 10.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+console = Console(highlight=False)
+
+
+def start(process: Coroutine[None, None, None]) -> None:
+    """Runs a process on an event loop of its own until it ends."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(process)
+
+
+def stop_on_signals(lifeline: int | None = None) -> asyncio.Event:
+    """Set by the first signal; the second one ends the process at once, which loses nothing that is committed.
+
+    Set too when `lifeline` becomes readable: the other end of that pipe is held by a supervisor.
+    """
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def first() -> None:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+        stop.set()
+        console.print("Stopping ...")
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, first)
+    if lifeline is not None:
+        loop.add_reader(lifeline, lambda: (loop.remove_reader(lifeline), stop.set()))
+    return stop
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; raises Complaint when the address is taken or cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(1024)
+    except OSError as error:
+        bound.close()
+        raise Complaint(
+            f"{host}:{port} cannot be listened on: {error.strerror or error}; choose another port with --port"
+        ) from None
+    bound.setblocking(False)
+    return bound
+
+
+def url_of(listening: socket.socket) -> str:
+    """Where a bound socket is reached."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve_until(
+    stop: asyncio.Event, application: ASGIApp, listening: socket.socket, grace_seconds: float
+) -> None:
+    """Answers requests until told to stop, then lets those that run end within the grace."""
+    server = _Server(
+        uvicorn.Config(
+            application,
+            lifespan="off", log_config=None, access_log=False, server_header=False,
+            ws="websockets-sansio", ws_max_size=MESSAGE_BYTES,
+            ws_ping_interval=PING_SECONDS, ws_ping_timeout=PING_SECONDS,
+            timeout_graceful_shutdown=max(1, round(grace_seconds)),
+        )
+    )  # fmt: skip
+    # What lives from here on lives long: young collections need not look at it again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    server.should_exit = True
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to us: uvicorn would raise them again before the worker has stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
