@@ -8,32 +8,44 @@ from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from rich.console import Console
-from rich.table import Table
 
 from app.complaint import Complaint
 from app.settings import DOMAINS, Settings
 from kernel.database import Database, DatabaseError, open_database
 from kernel.migrations import pending
-from messaging.deadletters import DeadLetters, LetterId
+from kernel.pages import PageRequest
+from messaging.deadletters import DeadLetter, DeadLetters, LetterId
 
 T = TypeVar("T")
+
+PAGE = 100
+ERROR_LENGTH = 200
 
 _console = Console(highlight=False)
 
 
 def show_list(settings: Settings, domain: str | None) -> None:
-    """A table of the newest dead letters."""
+    """A line for each dead letter, the newest first."""
     if domain is not None and domain not in DOMAINS:
         raise Complaint(f"{domain!r} is no domain: there are {', '.join(DOMAINS)}")
-    page = _with_letters(settings, lambda letters: letters.list(domain))
-    if not page.items:
+    found = _with_letters(settings, lambda letters: _all(letters, domain))
+    if not found:
         _console.print("There are no dead letters.")
-        return
-    table = Table("Letter", "Event", "Since", "Attempts", "Error", box=None)
-    for letter in page.items:
+    for letter in found:
         since = f"{letter.received_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(str(letter.id), letter.event, since, str(letter.attempts), letter.error[:80])
-    _console.print(table)
+        attempts = "1 attempt" if letter.attempts == 1 else f"{letter.attempts} attempts"
+        error = " ".join(letter.error.split())[:ERROR_LENGTH]
+        _console.print(f"{letter.id}  {since}  {letter.event}  {attempts}  {error}", markup=False, soft_wrap=True)
+
+
+async def _all(letters: DeadLetters, domain: str | None) -> list[DeadLetter]:
+    found: list[DeadLetter] = []
+    page = await letters.list(domain, page=PageRequest(first=PAGE))
+    found += page.items
+    while page.has_next:
+        page = await letters.list(domain, page=PageRequest(first=PAGE, after=page.cursors[-1]))
+        found += page.items
+    return found
 
 
 def show_one(settings: Settings, letter: str) -> None:

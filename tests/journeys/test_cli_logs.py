@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -20,10 +17,10 @@ from app.live_client import LiveClient
 from app.settings import DOMAINS
 from graph.nodes import decode_id
 from kernel.ids import new_id
-from messaging.event import Event
 from messaging.events import OrderPaid, OrderRefunded, RefundedLine
 from tests import documents
 from tests.builders import Buyer, Offer, Shop, euros
+from tests.intruder import publish
 from tests.server import Server, running
 
 Wait = Callable[..., Awaitable[Any]]
@@ -162,14 +159,3 @@ def impossible(buyer: Buyer, order: dict[str, Any], offer: Offer) -> bytes:
         currency="EUR",
         lines=(line,),
     ).to_wire()
-
-
-def publish(data: Path, event: type[Event], body: bytes) -> None:
-    """Writes an event into the outbox of its owner, from outside."""
-    with closing(sqlite3.connect(data / f"{event.owner}.db", timeout=10)) as database:
-        database.execute(
-            "INSERT INTO outbox (id, name, body, owner, aggregate_id, aggregate_version, schema_version,"
-            " correlation_id, written_at, next_at, attempts) VALUES (?, ?, ?, ?, 'x', 0, 1, 'from-outside', 0, 0, 0)",
-            (new_id().hex, event.__name__, body, event.owner),
-        )
-        database.commit()
