@@ -42,9 +42,9 @@ def inherited(text: str) -> tuple[socket.socket, int]:
 
 async def _keep_alive(command: Sequence[str], shared: Sequence[int], stop: asyncio.Event) -> None:
     while not stop.is_set():
-        # A group of its own: Ctrl-C is for the supervisor, who tells its processes.
+        # A session of its own: Ctrl-C is for the supervisor, who tells its processes.
         process = await asyncio.create_subprocess_exec(
-            *command, "--inherited", ",".join(map(str, shared)), pass_fds=shared, process_group=0
+            *command, "--inherited", ",".join(map(str, shared)), pass_fds=shared, start_new_session=True
         )
         ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
