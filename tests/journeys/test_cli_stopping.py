@@ -21,6 +21,7 @@ from app.live_client import LiveClient
 from app.samples import sample_listings
 from domains.catalog import read_sample_books
 from tests.builders import Shop
+from tests.faults.ledger import count
 from tests.server import Server
 
 LOADING = re.compile(r"Loading the sample shop")
@@ -31,12 +32,6 @@ Wait = Callable[..., Awaitable[Any]]
 Stop = Callable[[Server], Awaitable[int]]
 
 stopped_by = pytest.mark.parametrize("stop", [Server.stop, Server.interrupt], ids=["SIGTERM", "SIGINT"])
-
-
-def count(data: Path, domain: str, what: str) -> int:
-    """How many rows there are of `table WHERE condition`."""
-    with closing(sqlite3.connect(f"file:{data / domain}.db?mode=ro", uri=True)) as database:
-        return database.execute(f"SELECT COUNT(*) FROM {what}").fetchone()[0]
 
 
 @stopped_by
