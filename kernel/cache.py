@@ -38,6 +38,13 @@ class Cache(Protocol):
         """Begin a group's next generation, so that no key of an older one is asked for again."""
         ...
 
+    async def incarnation(self) -> str:
+        """Names what the cache remembers: under another name than before, it may have forgotten or gone back in time.
+
+        Then an older value can have taken the place of a newer one, and every copy is to be made again.
+        """
+        ...
+
 
 class InProcessCache:
     """The cache of one process: bounded in bytes and in time; what was not used for longest goes first."""
@@ -74,6 +81,10 @@ class InProcessCache:
         """Begin a group's next generation."""
         self._generations[name] += 1
         return self._generations[name]
+
+    async def incarnation(self) -> str:
+        """Always the same: with what the process remembers end all who could still bring an older value."""
+        return "process"
 
 
 def _bytes_of(entry: tuple[int, bytes]) -> int:

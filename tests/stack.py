@@ -5,10 +5,15 @@ Whatever asks for one carries the marker `postgresql`, `rabbitmq` or `redis`.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from app.devstack import PostgreSQL, RabbitMQ, Redis, find_postgresql, find_rabbitmq, find_redis
+from kernel.redis_cache import RedisCache
+
+BUSY_SECONDS = 10.0
 
 
 def installed(find: Callable[[], Path | None]) -> Path:
@@ -16,6 +21,11 @@ def installed(find: Callable[[], Path | None]) -> Path:
     found = find()
     assert found is not None, f"{find.__name__} finds nothing on this machine"
     return found
+
+
+def new_redis_cache(server: Redis, **options: Any) -> RedisCache:
+    """A cache that shares no key with another, and waits long for an answer unless told otherwise: busy is not away."""
+    return RedisCache(server.url, **{"prefix": f"{uuid4()}:", "call_seconds": BUSY_SECONDS, **options})
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +51,15 @@ def redis_server() -> Iterator[Redis]:
 
 @pytest.fixture
 def rabbitmq(rabbitmq_server: RabbitMQ) -> Iterator[RabbitMQ]:
-    """A RabbitMQ that runs, whatever the test before did to it; what other tests declared is there."""
-    rabbitmq_server.start()
+    """A RabbitMQ that runs again for the next test, whatever this one does to it; what others declared is there."""
     yield rabbitmq_server
     rabbitmq_server.resume()
+    rabbitmq_server.start()
 
 
 @pytest.fixture
 def redis(redis_server: Redis) -> Iterator[Redis]:
-    """A Redis that runs, whatever the test before did to it; what other tests wrote may be there."""
-    redis_server.start()
+    """A Redis that runs again for the next test, whatever this one does to it; what others wrote may be there."""
     yield redis_server
     redis_server.resume()
+    redis_server.start()

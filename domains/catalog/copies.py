@@ -64,6 +64,10 @@ class Copies:
         """Copy a seller unless the copy is as new."""
         await self._cache.set_if_newer(f"seller:{seller.id}", seller.version, _SELLER.dump_json(seller))
 
+    async def incarnation(self) -> str:
+        """Under another name than before, everything has to be copied again."""
+        return await self._cache.incarnation()
+
     async def generation(self) -> int:
         """The generation of the pages of books that can be bought: read it before the books."""
         return await self._cache.generation(AVAILABLE)

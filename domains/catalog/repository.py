@@ -18,6 +18,7 @@ from domains.catalog.tables import (
     book_offers,
     book_words,
     books,
+    filled_cache,
     sellers,
 )
 from domains.catalog.words import index_words_of, sort_key, words_of
@@ -71,6 +72,12 @@ class SellerRow(NamedTuple):
     version: int
 
 
+class IncarnationRow(NamedTuple):
+    """Which cache holds everything that does not lag."""
+
+    incarnation: str
+
+
 BOOK_COLUMNS = [books.c[name] for name in BookRow._fields]
 _OFFERS_COLUMNS = [book_offers.c[name] for name in OffersRow._fields]
 _SELLER_COLUMNS = [sellers.c[name] for name in SellerRow._fields]
@@ -114,6 +121,13 @@ FIND_OFFERS = Statement(
 LAGGING_OFFERS = Statement(
     select(*_OFFERS_COLUMNS).where(OFFERS_LAG).order_by(book_offers.c.isbn).limit(_COUNT), OffersRow
 )
+OFFERS_FROM = Statement(
+    select(*_OFFERS_COLUMNS)
+    .where(book_offers.c.isbn > param(book_offers.c.isbn, "after"), book_offers.c.version > 0)
+    .order_by(book_offers.c.isbn)
+    .limit(_COUNT),
+    OffersRow,
+)
 MARK_OFFERS_CACHED = Statement(
     update(book_offers)
     .where(
@@ -133,6 +147,10 @@ STORE_SELLER = Statement(
 )
 FIND_SELLERS = Statement(select(*_SELLER_COLUMNS).where(sellers.c.id.in_(params(sellers.c.id, "ids"))), SellerRow)
 LAGGING_SELLERS = Statement(select(*_SELLER_COLUMNS).where(SELLER_LAGS).order_by(sellers.c.id).limit(_COUNT), SellerRow)
+SELLERS_FROM = Statement(
+    select(*_SELLER_COLUMNS).where(sellers.c.id > param(sellers.c.id, "after")).order_by(sellers.c.id).limit(_COUNT),
+    SellerRow,
+)
 MARK_SELLER_CACHED = Statement(
     update(sellers)
     .where(
@@ -140,6 +158,17 @@ MARK_SELLER_CACHED = Statement(
         sellers.c.cached_version < param(sellers.c.version, "cached"),
     )
     .values(cached_version=param(sellers.c.version, "cached"))
+)
+
+_THE_CACHE = "read model"
+_NEW_FILLED_CACHE = insert_row(filled_cache)
+FIND_FILLED_CACHE = Statement(
+    select(filled_cache.c.incarnation).where(filled_cache.c.name == param(filled_cache.c.name)), IncarnationRow
+)
+STORE_FILLED_CACHE = Statement(
+    _NEW_FILLED_CACHE.on_conflict_do_update(
+        index_elements=["name"], set_={"incarnation": _NEW_FILLED_CACHE.excluded.incarnation}
+    )
 )
 
 
@@ -204,6 +233,27 @@ async def find_sellers(reader: Reader, ids: Sequence[UUID]) -> list[OfferSeller]
 async def lagging_sellers(reader: Reader, count: int) -> list[OfferSeller]:
     """At most `count` sellers who are newer than what is known to be cached."""
     return [_seller_of(row) for row in await reader.all(LAGGING_SELLERS, count=count)]
+
+
+async def offers_after(reader: Reader, isbn: str, count: int) -> list[BookOffers]:
+    """The next `count` books that ever had stock, in the order of their ISBNs."""
+    return [_offers_of(row) for row in await reader.all(OFFERS_FROM, after=isbn, count=count)]
+
+
+async def sellers_after(reader: Reader, seller_id: UUID, count: int) -> list[OfferSeller]:
+    """The next `count` sellers, in the order of their ids."""
+    return [_seller_of(row) for row in await reader.all(SELLERS_FROM, after=seller_id, count=count)]
+
+
+async def find_filled_cache(reader: Reader) -> str | None:
+    """The incarnation of the cache to which everything was copied."""
+    row = await reader.one(FIND_FILLED_CACHE, name=_THE_CACHE)
+    return None if row is None else row.incarnation
+
+
+async def store_filled_cache(tx: Transaction, incarnation: str) -> None:
+    """Remember the incarnation of the cache to which everything was copied."""
+    await tx.run(STORE_FILLED_CACHE, name=_THE_CACHE, incarnation=incarnation)
 
 
 async def mark_cached(tx: Transaction, offers: Sequence[BookOffers], shown: Sequence[OfferSeller]) -> None:

@@ -75,8 +75,10 @@ class CatalogService:
     async def refresh_cache(self) -> int:
         """Copy what changed since it was last copied; how much that was. CacheUnavailable: nothing is forgotten.
 
-        A sweep runs it, woken by the signal "offers".
+        A sweep runs it, woken by the signal "offers". To a cache that may have lost something it copies everything.
         """
+        if await self._copies.incarnation() != await repository.find_filled_cache(self._database.read()):
+            await self.rebuild_cache()
         offers = await repository.lagging_offers(self._database.read(), COPIES_AT_ONCE)
         sellers = await repository.lagging_sellers(self._database.read(), COPIES_AT_ONCE)
         for stock in offers:
@@ -88,6 +90,23 @@ class CatalogService:
         if offers or sellers:
             await self._database.transact(lambda tx: repository.mark_cached(tx, offers, sellers))
         return len(offers) + len(sellers)
+
+    async def rebuild_cache(self) -> int:
+        """Copy everything, whatever is known to be copied; how much that was. Raises CacheUnavailable."""
+        incarnation = await self._copies.incarnation()
+        reader, copied, isbn, seller_id = self._database.read(), 0, "", UUID(int=0)
+        while offers := await repository.offers_after(reader, isbn, COPIES_AT_ONCE):
+            for stock in offers:
+                await self._copies.keep_offers(stock)
+            copied, isbn = copied + len(offers), offers[-1].isbn
+        while sellers := await repository.sellers_after(reader, seller_id, COPIES_AT_ONCE):
+            for seller in sellers:
+                await self._copies.keep_seller(seller)
+            copied, seller_id = copied + len(sellers), sellers[-1].id
+        await self._copies.begin_generation()
+        # Had it been lost meanwhile, its incarnation would be another by now, and the next sweep would start over.
+        await self._database.transact(lambda tx: repository.store_filled_cache(tx, incarnation))
+        return copied
 
     async def _available_page(self, query: BookQuery) -> Page[Book]:
         generation = await self._copies.generation()

@@ -81,3 +81,10 @@ sellers = Table(
 )
 SELLER_LAGS = sellers.c.cached_version < sellers.c.version
 Index("ix_sellers_lagging", sellers.c.id, postgresql_where=SELLER_LAGS, sqlite_where=SELLER_LAGS)
+
+filled_cache = Table(
+    "filled_cache",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("incarnation", String(200), nullable=False),  # of the cache that all offers and sellers were copied to
+)

@@ -12,7 +12,7 @@ from stdnum.ean import calc_check_digit
 
 from domains.catalog import AddBook, Book, BookOffers, BookOrder, BookQuery, CatalogService, handlers
 from kernel.books import Grade
-from kernel.cache import CacheUnavailable, InProcessCache
+from kernel.cache import Cache, CacheUnavailable
 from kernel.database import Database, open_database
 from kernel.pages import PageRequest
 from messaging import outbox
@@ -61,28 +61,32 @@ def stock_of(isbn: str, version: int, *offers: tuple[str, int, int]) -> BookStoc
     )
 
 
-class LooseCache(InProcessCache):
+class LooseCache:
     """A cache whose cable can be pulled out."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
         self.is_away = False
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         self._require_cable()
-        return await super().get_many(keys)
+        return await self._cache.get_many(keys)
 
     async def set_if_newer(self, key: str, version: int, value: bytes) -> bool:
         self._require_cable()
-        return await super().set_if_newer(key, version, value)
+        return await self._cache.set_if_newer(key, version, value)
 
     async def generation(self, name: str) -> int:
         self._require_cable()
-        return await super().generation(name)
+        return await self._cache.generation(name)
 
     async def bump(self, name: str) -> int:
         self._require_cable()
-        return await super().bump(name)
+        return await self._cache.bump(name)
+
+    async def incarnation(self) -> str:
+        self._require_cable()
+        return await self._cache.incarnation()
 
     def _require_cable(self) -> None:
         if self.is_away:
@@ -92,9 +96,9 @@ class LooseCache(InProcessCache):
 class Bookcase:
     """The catalog's service and handlers over one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cache: Cache) -> None:
         self.database = database
-        self.cache = LooseCache()
+        self.cache = LooseCache(cache)
         self.service = CatalogService(database, self.cache)
 
     async def add(
@@ -151,9 +155,9 @@ class Bookcase:
 
 
 @asynccontextmanager
-async def open_bookcase(url: str) -> AsyncIterator[Bookcase]:
-    """A bookcase over a migrated database; no transaction of it may have waited for anything else."""
+async def open_bookcase(url: str, cache: Cache) -> AsyncIterator[Bookcase]:
+    """A bookcase over a migrated database and an empty cache; no transaction of it may have waited for others."""
     database = await open_database(url, name="catalog", pool_size=2)
-    yield Bookcase(database)
+    yield Bookcase(database, cache)
     assert database.suspensions == 0
     await database.close()

@@ -1,18 +1,23 @@
-"""Bookcases on both kinds of database, each on a copy of one that is migrated once."""
+"""Bookcases on both kinds of database and of cache, each on a copy of a database that is migrated once."""
 
 import itertools
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from app.devstack import PostgreSQL
 from domains.catalog import read_sample_books
+from kernel.cache import InProcessCache
 from kernel.migrations import migrate
 from tests.domains.catalog.bookcase import Bookcase, open_bookcase
+from tests.stack import new_redis_cache
 
-KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+SQLITE = "sqlite"
+KINDS = [SQLITE, pytest.param("postgresql", marks=[pytest.mark.postgresql, pytest.mark.redis])]
+"""A catalog on SQLite caches in its process, one on PostgreSQL in Redis."""
 SAMPLE_BOOKS = 500
 
 _numbers = itertools.count(1)
@@ -43,6 +48,18 @@ def _copied(request: pytest.FixtureRequest, folder: Path) -> str:
     return f"sqlite:///{copy}"
 
 
+@asynccontextmanager
+async def _opened(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Bookcase]:
+    if url.startswith("sqlite"):
+        async with open_bookcase(url, InProcessCache()) as bookcase:
+            yield bookcase
+        return
+    cache = new_redis_cache(request.getfixturevalue("redis_server"))
+    async with open_bookcase(url, cache) as bookcase:
+        yield bookcase
+    await cache.close()
+
+
 @pytest.fixture(params=KINDS)
 def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty catalog's database."""
@@ -50,9 +67,9 @@ def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def bookcase(catalog_url: str) -> AsyncIterator[Bookcase]:
+async def bookcase(catalog_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Bookcase]:
     """An empty catalog."""
-    async with open_bookcase(catalog_url) as bookcase:
+    async with _opened(request, catalog_url) as bookcase:
         yield bookcase
 
 
@@ -63,8 +80,8 @@ def library_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-async def library(library_url: str) -> AsyncIterator[Bookcase]:
+async def library(library_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Bookcase]:
     """A catalog of 500 real books, for tests that add and change none."""
-    async with open_bookcase(library_url) as library:
+    async with _opened(request, library_url) as library:
         await library.service.add_books(read_sample_books(SAMPLE_BOOKS))
         yield library
