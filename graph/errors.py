@@ -9,6 +9,7 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.extensions import MaskErrors
 
 from graph.nodes import NotAnId
+from kernel.database import Conflict, Unavailable
 from kernel.logging import correlation_id
 from kernel.pages import InvalidCursor
 
@@ -28,10 +29,13 @@ class Code(StrEnum):
     TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105
     FORBIDDEN = "FORBIDDEN"
     NOT_FOUND = "NOT_FOUND"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    """A database is away or overrun: the same request may succeed in a moment."""
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 
 MASKED_MESSAGE = "Something went wrong on our side."
+UNAVAILABLE_MESSAGE = "This cannot be answered right now: send the same request again in a moment."
 
 
 def refusal(code: Code, message: str) -> GraphQLError:
@@ -50,8 +54,15 @@ def is_expected(error: GraphQLError) -> bool:
     return isinstance(cause, InvalidCursor | NotAnId)
 
 
+def is_passing(error: GraphQLError) -> bool:
+    """Whether the same request may succeed in a moment, because a database is away or overrun."""
+    return isinstance(error.original_error, Conflict | Unavailable)
+
+
 def presentable(error: GraphQLError, *, executing: bool) -> GraphQLError:
     """The error as a client may see it; `executing` tells a bad variable from a document that is not valid."""
+    if is_passing(error):
+        return _with_code(error, UNAVAILABLE_MESSAGE, Code.SERVICE_UNAVAILABLE, correlationId=correlation_id())
     if not is_expected(error):
         return _with_code(error, MASKED_MESSAGE, Code.INTERNAL_SERVER_ERROR, correlationId=correlation_id())
     if error.extensions and "code" in error.extensions:

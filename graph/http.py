@@ -35,6 +35,8 @@ from kernel.logging import correlated, log
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 REQUEST_ID = "X-Request-Id"
+RETRY_SECONDS = 1
+"""What a client is told to wait while a database is away."""
 
 _log = log(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -181,7 +183,10 @@ def _response(result: ExecutionResult, media_type: str) -> Response:
     body: dict[str, Any] = {"data": result.data}
     if errors:
         body = {"errors": [error.formatted for error in errors], **body}
-    return Response(orjson.dumps(body), media_type=media_type)
+    response = Response(orjson.dumps(body), media_type=media_type)
+    if any((error.extensions or {}).get("code") == Code.SERVICE_UNAVAILABLE for error in errors):
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def _refuse_token(code: Code, message: str) -> Never:

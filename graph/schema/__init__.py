@@ -8,7 +8,7 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
-from graph.errors import PresentErrors, is_expected
+from graph.errors import PresentErrors, is_expected, is_passing
 from graph.limits import DOCUMENTS_CACHED, limit_tokens
 from graph.operation import MeanOneOperation
 from graph.schema import enums as enums
@@ -62,7 +62,9 @@ class BookstallSchema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log what went wrong on our side, as it was before clients get the presentable form."""
         for error in errors:
-            if not is_expected(error):
+            if is_passing(error):
+                _log.warning("resolver_unavailable", path=error.path, reason=str(error.original_error))
+            elif not is_expected(error):
                 _log.error("resolver_failed", path=error.path, exc_info=error.original_error or error)
 
 

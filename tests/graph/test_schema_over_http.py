@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from graph.auth import Viewer
 from graph.context import Services
 from graph.http import build_graph_app
+from kernel.database import Conflict, Full, Unavailable
 from tests.graph.market import Market
 
 JSON = "application/json"
@@ -167,26 +168,35 @@ async def test_one_line_is_logged_for_a_request_and_says_nothing_personal(
 class Broken:
     """Services of which none works."""
 
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
     def __getattr__(self, name: str) -> Any:
         async def fail(*_: object, **__: object) -> None:
-            raise RuntimeError("the password is hunter2")
+            raise self._error
 
         return fail
 
 
-async def test_a_bug_is_masked_and_can_be_found_by_its_correlation_id(
-    market: Market, capfd: pytest.CaptureFixture[str]
-) -> None:
-    broken: Any = Broken()
+async def asked_of_broken_services(market: Market, error: Exception, **headers: str) -> httpx.Response:
+    """The answer to a question on which every service fails."""
+    broken: Any = Broken(error)
     working = market.shop.services
     services = Services(
         orders=broken, inventory=broken, catalog=broken, sellers=broken, notifications=broken,
         hub=working.hub, desk=working.desk,
     )  # fmt: skip
     app = Starlette(routes=build_graph_app(services, market.shop.issuer))
-    headers = {"X-Request-Id": "trace-of-a-bug"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://market") as http:
-        response = await http.post("/graphql", json={"query": '{ book(isbn: "0306406152") { isbn } }'}, headers=headers)
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await http.post("/graphql", json={"query": '{ book(isbn: "0306406152") { isbn } }'}, headers=headers)
+
+
+async def test_a_bug_is_masked_and_can_be_found_by_its_correlation_id(
+    market: Market, capfd: pytest.CaptureFixture[str]
+) -> None:
+    error = RuntimeError("the password is hunter2")
+    response = await asked_of_broken_services(market, error, X_Request_Id="trace-of-a-bug")
     assert response.json() == {
         "data": {"book": None},
         "errors": [
@@ -200,6 +210,29 @@ async def test_a_bug_is_masked_and_can_be_found_by_its_correlation_id(
     }
     logged = capfd.readouterr()
     assert "hunter2" in logged.out + logged.err
+
+
+@pytest.mark.parametrize("error", [Unavailable("SELECT hunter2"), Full("hunter2"), Conflict("hunter2")])
+async def test_a_database_that_is_away_is_a_reason_to_ask_again(
+    market: Market, capfd: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    for media_type in (JSON, GRAPHQL_JSON):
+        response = await asked_of_broken_services(market, error, Accept=media_type, X_Request_Id="trace-of-it")
+        assert response.json() == {
+            "data": {"book": None},
+            "errors": [
+                {
+                    "message": "This cannot be answered right now: send the same request again in a moment.",
+                    "locations": [{"line": 1, "column": 3}],
+                    "path": ["book"],
+                    "extensions": {"code": "SERVICE_UNAVAILABLE", "correlationId": "trace-of-it"},
+                }
+            ],
+        }
+        assert (response.status_code, response.headers["retry-after"]) == (200, "1")
+    logged = capfd.readouterr()
+    assert "resolver_unavailable" in logged.out + logged.err
+    assert "Traceback" not in logged.out + logged.err
 
 
 class BrokenVerifier:
