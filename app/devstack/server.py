@@ -24,7 +24,9 @@ FOREIGN_SETTINGS = ("PG", "RABBITMQ_", "ERL_")
 LOG_TAIL_BYTES = 2000
 
 # It holds the other end of a pipe: when we end, in whatever way, it reads the end of the pipe and ends the server.
-_GUARD = 'cat >/dev/null; kill -s KILL -- "-$1" 2>/dev/null; test -z "$2" || rm -rf -- "$2"'
+_GUARD = """read -r end
+kill -s KILL -- "-$1" 2>/dev/null
+test -z "$2" || rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }"""
 
 
 class ServerFailed(Exception):
