@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from app.settings import Settings
 from app.wiring import Shop, migrate_all, open_shop
+from app.worker import worker
 from domains.catalog import AddBook
 from domains.sellers import PublishListing, RegisterSeller
 from graph.auth import EMBEDDED_ISSUER
@@ -204,9 +205,9 @@ async def open_market(folder: Path) -> AsyncIterator[Market]:
     await migrate_all(settings)
     async with AsyncExitStack() as stack:
         shop = await stack.enter_async_context(open_shop(settings))
-        worker = shop.worker()
-        await worker.start()
-        stack.push_async_callback(worker.stop)
+        working = worker(shop)
+        await working.start()
+        stack.push_async_callback(working.stop)
         app = Starlette(routes=build_graph_app(shop.services, shop.issuer))
         transport = httpx.ASGITransport(app)
         http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://market"))
