@@ -63,6 +63,8 @@ async def _spawned(
 class Server:
     """`url` and `data` of a running server; tokens are signed with the key in its data folder."""
 
+    command = "run"
+
     def __init__(self, data: Path, *options: str, settings: Settings | None = None) -> None:
         self.data = data
         self.url = ""
@@ -74,7 +76,7 @@ class Server:
     async def start(self, until: re.Pattern[str] = READY) -> None:
         """Returns when the server says that it is ready; fails with what it said when it does not become so."""
         with self._log.open("ab") as log:
-            arguments = ("run", "--data", self.data, "--port", "0", *self._options)
+            arguments = (self.command, "--data", self.data, "--port", "0", *self._options)
             self._process = await _spawned(arguments, self._settings, err=log)
         self.url = (await self.says(until)).groupdict().get("url", "")
 
