@@ -27,6 +27,7 @@ from graph.live import Hub
 from kernel.cache import Cache, CacheUnavailable, InProcessCache
 from kernel.database import Database, DatabaseError, open_database
 from kernel.migrations import migrate, pending
+from kernel.redis_cache import RedisCache
 from messaging import inbox, outbox
 from messaging.inprocess import InProcessTransport
 from messaging.rabbit import RabbitTransport
@@ -62,7 +63,7 @@ class Shop:
     async def cache_is_there(self) -> bool:
         """Whether the cache answers."""
         try:
-            await self.cache.get_many([])
+            await self.cache.incarnation()
         except CacheUnavailable:
             return False
         return True
@@ -131,8 +132,6 @@ def _cache(settings: Settings, stack: AsyncExitStack) -> Cache:
     url = settings.cache_url.get_secret_value()
     if url == IN_PROCESS:
         return InProcessCache()
-    from kernel.redis_cache import RedisCache
-
     cache = RedisCache(url)
     stack.push_async_callback(cache.close)
     return cache
