@@ -57,6 +57,7 @@ class RabbitTransport:
         self._intakes: dict[str, Intake] = {}
         self._watchers = Watchers()
         self._watched_queue = ""
+        self._resting = False
         self._outgoing = Link(
             url, f"{name} sends", open=self._open_outgoing, check=self._check_outgoing, check_seconds=check_seconds
         )
@@ -125,14 +126,16 @@ class RabbitTransport:
 
     async def rest(self) -> None:
         """Takes no more deliveries, waits for those that run and leaves the others on the queues."""
+        self._resting = True
         if (broker := self._incoming.broker) is not None:
             await asyncio.gather(*(subscriber.stop() for subscriber in broker.subscribers), return_exceptions=True)
         await asyncio.gather(*(intake.finish(self._stop_seconds) for intake in self._intakes.values()))
+        await self._incoming.stop()
 
     async def stop(self) -> None:
-        """Rests, then closes both connections."""
+        """Rests, then closes what sends."""
         await self.rest()
-        await asyncio.gather(*(link.stop() for link in self._links))
+        await self._outgoing.stop()
 
     async def _open_outgoing(self, broker: RabbitBroker, connection: AbstractRobustConnection) -> None:
         async with connection.channel() as channel:
@@ -175,6 +178,8 @@ class RabbitTransport:
         await channel.get_exchange(EXCHANGE.name)
 
     async def _check_incoming(self, channel: AbstractChannel) -> None:
+        if self._resting:
+            return
         queues = [queue_of(domain) for domain in self._intakes]
         if self._watched_queue:
             queues.append(self._watched_queue)

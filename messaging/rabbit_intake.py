@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
@@ -19,6 +19,7 @@ from messaging.transport import Receive
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 10.0
+SETTLE_SECONDS = 5.0
 
 _log = log(__name__)
 
@@ -73,24 +74,31 @@ class Intake:
 
     async def _handle(self, delivery: AbstractIncomingMessage) -> None:
         try:
-            name = next((n for n in (delivery.routing_key, delivery.type) if n in self._events), None)
-            if name is None:
-                _log.error(
-                    "an event that the domain does not consume goes to its dead-letter queue",
-                    domain=self.domain, routing_key=delivery.routing_key,
-                )  # fmt: skip
-                await delivery.reject(requeue=False)
-            elif await self._received(from_amqp(delivery, name), delivery):
-                await delivery.ack()
-        except CONNECTION_EXCEPTIONS as error:
-            # Delivered again, and recognised then: the inbox knows its id.
-            _log.info("a delivery could not be acknowledged", domain=self.domain, reason=str(error))
+            settled = await self._settled(delivery)
         except Exception:
             _log.exception(
                 "a delivery could not be taken and goes to the dead-letter queue",
                 domain=self.domain, routing_key=delivery.routing_key, message_id=delivery.message_id,
             )  # fmt: skip
-            await delivery.reject(requeue=False)
+            settled = delivery.reject
+        try:
+            # The client library may wait for ever to write to a connection that was lost.
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await settled()
+        except CONNECTION_EXCEPTIONS as error:
+            # Delivered again, and recognised then: the inbox knows its id.
+            _log.info("the broker could not be told of a delivery", domain=self.domain, reason=str(error))
+
+    async def _settled(self, delivery: AbstractIncomingMessage) -> Callable[[], Awaitable[None]]:
+        """What the broker is to be told of a delivery, once everything is done about it."""
+        name = next((n for n in (delivery.routing_key, delivery.type) if n in self._events), None)
+        if name is None:
+            _log.error(
+                "an event that the domain does not consume goes to its dead-letter queue",
+                domain=self.domain, routing_key=delivery.routing_key,
+            )  # fmt: skip
+            return delivery.reject
+        return delivery.ack if await self._received(from_amqp(delivery, name), delivery) else _nothing
 
     async def _received(self, message: Message, delivery: AbstractIncomingMessage) -> bool:
         """Whether the message is safe; False when that has to be left to a later delivery."""
@@ -116,3 +124,7 @@ class Intake:
         except TimeoutError:
             return False
         return True
+
+
+async def _nothing() -> None:
+    """A delivery of which the broker is told nothing goes back to its queue with the connection."""
