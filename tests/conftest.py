@@ -12,6 +12,9 @@ import pytest
 from hypothesis import settings
 
 from tests.builders import Shop
+from tests.databases import databases as databases
+from tests.databases import postgresql_databases as postgresql_databases
+from tests.databases import sqlite_databases as sqlite_databases
 from tests.server import Server, running
 from tests.stack import postgresql as postgresql
 from tests.stack import rabbitmq as rabbitmq

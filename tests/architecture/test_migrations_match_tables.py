@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kernel.migrations import differences, migrate
+from kernel.migrations import differences
+from tests.databases import Databases
 
 DOMAINS = sorted(path.parent.name for path in (Path(__file__).parents[2] / "domains").glob("*/tables.py"))
 
@@ -15,8 +16,6 @@ def test_every_domain_has_tables_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-async def test_the_migrations_of_a_domain_make_its_tables(domain: str, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/{domain}.db"
-    await migrate(url, domain)
+async def test_the_migrations_of_a_domain_make_its_tables(domain: str, databases: Databases) -> None:
     metadata = importlib.import_module(f"domains.{domain}.tables").metadata
-    assert await differences(url, domain, metadata) == []
+    assert await differences(await databases.new(domain), domain, metadata) == []

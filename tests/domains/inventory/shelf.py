@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid4, uuid5
 
@@ -17,7 +15,7 @@ from domains.inventory.model import Cause, StockState
 from domains.inventory.tables import stock_items, stock_lines, stock_movements, stock_orders
 from kernel.books import Grade
 from kernel.columns import param
-from kernel.database import Database, Statement, Transaction, open_database
+from kernel.database import Database, Statement, Transaction
 from kernel.money import Money
 from messaging import outbox
 from messaging.event import Event, event_named
@@ -31,6 +29,7 @@ from messaging.events import (
     OrderRefunded,
     RefundedLine,
 )
+from tests.databases import Databases, opened
 
 E = TypeVar("E", bound=Event)
 
@@ -260,17 +259,12 @@ class Shelf:
 
 
 @asynccontextmanager
-async def open_shelf(template: Path, folder: Path) -> AsyncIterator[Shelf]:
-    """A shelf over a copy of a migrated database; its invariants are checked in the end."""
-    path = folder / "inventory.db"
-    shutil.copyfile(template, path)
-    database = await open_database(f"sqlite:///{path}", name="inventory")
-    try:
+async def open_shelf(databases: Databases) -> AsyncIterator[Shelf]:
+    """A shelf over an empty database; its invariants are checked in the end."""
+    async with opened(await databases.empty("inventory"), "inventory") as database:
         shelf = Shelf(database)
         yield shelf
         await shelf.check_invariants()
-    finally:
-        await database.close()
 
 
 def _state(listing: ListingPublished) -> dict[str, Any]:

@@ -1,15 +1,12 @@
 """Listings come from their sellers by events in any order; a seller sets the count, and all may ask what there is."""
 
 from itertools import permutations
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from domains.inventory import BookStock, CopiesAreHeld, ListingNotFound, StockItem
-from domains.inventory.tables import metadata
 from kernel.errors import InvalidField, StaleVersion
-from kernel.migrations import differences
 from kernel.money import CurrencyMismatch, Money
 from messaging.events import BookStockUpdated, StockItemChanged
 from tests.domains.inventory.shelf import (
@@ -23,10 +20,6 @@ from tests.domains.inventory.shelf import (
     published,
     withdrawn,
 )
-
-
-async def test_the_migrations_make_the_tables(inventory_template: Path) -> None:
-    assert await differences(f"sqlite:///{inventory_template}", "inventory", metadata) == []
 
 
 async def test_a_listing_ends_the_same_in_whichever_order_its_events_come(shelf: Shelf) -> None:

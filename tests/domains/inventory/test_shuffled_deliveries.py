@@ -1,8 +1,6 @@
 """Whatever order the events of sellers and orders come in, and however often, the shelf ends the same."""
 
 import random
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import UUID, uuid5
 
 from hypothesis import given, settings
@@ -12,6 +10,7 @@ from domains.inventory.model import StockState
 from messaging.consumer import NotYet
 from messaging.event import Event
 from messaging.events import StockDeducted, StockReleased
+from tests.databases import Databases
 from tests.domains.inventory.shelf import (
     ANOTHER_ISBN,
     ISBN,
@@ -75,24 +74,23 @@ async def deliver_until_all_are_taken(shelf: Shelf, events: list[Event]) -> None
 @settings(max_examples=40)
 @given(events=deliveries(NEWS))
 async def test_shuffled_and_repeated_deliveries_end_in_the_same_stock(
-    inventory_template: Path, events: list[Event]
+    databases: Databases, events: list[Event]
 ) -> None:
-    with TemporaryDirectory() as folder:
-        async with open_shelf(inventory_template, Path(folder)) as shelf:
-            await deliver_until_all_are_taken(shelf, events)
+    async with open_shelf(databases) as shelf:
+        await deliver_until_all_are_taken(shelf, events)
 
-            emma, dune = await shelf.item(EMMA), await shelf.item(DUNE)
-            assert (emma.on_hand, emma.held, emma.price.minor) == (20 - 1, 0, 1490)
-            assert (dune.on_hand, dune.held) == (20, 0)
-            assert await shelf.state(KEPT) is await shelf.state(REFUNDED) is StockState.DEDUCTED
-            assert {await shelf.state(CANCELLED), await shelf.state(BOTH)} <= UNDONE
-            stock = await shelf.inventory.find_stock([ISBN, ANOTHER_ISBN])
-            assert (stock[ISBN].total, stock[ANOTHER_ISBN].total) == (19, 20)
-            released = [event.order_id for event in await shelf.told(StockReleased)]
-            assert sorted(released) == sorted([CANCELLED, BOTH])
-            deducted = [event.order_id for event in await shelf.told(StockDeducted)]
-            assert len(deducted) == len(set(deducted))
-            assert {KEPT, REFUNDED} <= set(deducted)
+        emma, dune = await shelf.item(EMMA), await shelf.item(DUNE)
+        assert (emma.on_hand, emma.held, emma.price.minor) == (20 - 1, 0, 1490)
+        assert (dune.on_hand, dune.held) == (20, 0)
+        assert await shelf.state(KEPT) is await shelf.state(REFUNDED) is StockState.DEDUCTED
+        assert {await shelf.state(CANCELLED), await shelf.state(BOTH)} <= UNDONE
+        stock = await shelf.inventory.find_stock([ISBN, ANOTHER_ISBN])
+        assert (stock[ISBN].total, stock[ANOTHER_ISBN].total) == (19, 20)
+        released = [event.order_id for event in await shelf.told(StockReleased)]
+        assert sorted(released) == sorted([CANCELLED, BOTH])
+        deducted = [event.order_id for event in await shelf.told(StockDeducted)]
+        assert len(deducted) == len(set(deducted))
+        assert {KEPT, REFUNDED} <= set(deducted)
 
 
 HELD_NEWS: tuple[Event, ...] = (*NEWS[2:], *(withdrawn(listing, version=9) for listing in LISTINGS))
@@ -101,17 +99,16 @@ HELD_NEWS: tuple[Event, ...] = (*NEWS[2:], *(withdrawn(listing, version=9) for l
 @settings(max_examples=25)
 @given(events=deliveries(HELD_NEWS), chance=st.randoms(use_true_random=False))
 async def test_orders_that_hold_are_served_in_any_order_even_when_the_listings_are_withdrawn(
-    inventory_template: Path, events: list[Event], chance: random.Random
+    databases: Databases, events: list[Event], chance: random.Random
 ) -> None:
-    with TemporaryDirectory() as folder:
-        async with open_shelf(inventory_template, Path(folder)) as shelf:
-            await shelf.deliver(*LISTINGS)
-            for order_id in chance.sample(list(LINES), len(LINES)):
-                assert await shelf.hold(*(hold_line(*line) for line in LINES[order_id]), order_id=order_id) == ()
+    async with open_shelf(databases) as shelf:
+        await shelf.deliver(*LISTINGS)
+        for order_id in chance.sample(list(LINES), len(LINES)):
+            assert await shelf.hold(*(hold_line(*line) for line in LINES[order_id]), order_id=order_id) == ()
 
-            await deliver_until_all_are_taken(shelf, events)
+        await deliver_until_all_are_taken(shelf, events)
 
-            assert (await shelf.counts(EMMA), await shelf.counts(DUNE)) == ((19, 0), (20, 0))
-            stock = await shelf.inventory.find_stock([ISBN, ANOTHER_ISBN])
-            assert (stock[ISBN].total, stock[ANOTHER_ISBN].total) == (0, 0)
-            assert len(await shelf.told(StockReleased)) == 2
+        assert (await shelf.counts(EMMA), await shelf.counts(DUNE)) == ((19, 0), (20, 0))
+        stock = await shelf.inventory.find_stock([ISBN, ANOTHER_ISBN])
+        assert (stock[ISBN].total, stock[ANOTHER_ISBN].total) == (0, 0)
+        assert len(await shelf.told(StockReleased)) == 2

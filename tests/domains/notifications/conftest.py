@@ -1,4 +1,4 @@
-"""A migrated database of the notifications, real mail files, the service over both, and what the outbox says."""
+"""A database of the notifications of each kind, real mail files, the service over both, and what the outbox says."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -7,20 +7,17 @@ import pytest
 
 from app.mail import EmlFiles
 from domains.notifications import NotificationsService
-from kernel.database import Database, open_database
-from kernel.migrations import migrate
+from kernel.database import Database
 from messaging import outbox
 from messaging.consumer import Handler
 from messaging.event import Event, event_named
+from tests.databases import Databases, opened
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path}/notifications.db"
-    await migrate(url, "notifications")
-    database = await open_database(url, name="notifications")
-    yield database
-    await database.close()
+async def database(databases: Databases) -> AsyncIterator[Database]:
+    async with opened(await databases.empty("notifications"), "notifications") as database:
+        yield database
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from domains.notifications.handlers import (
     tell_of_refund,
     tell_of_sold_out_listing,
 )
-from kernel.database import Database, open_database
-from kernel.migrations import migrate
+from kernel.database import Database
 from messaging import outbox
 from messaging.consumer import Handler, NotYet
 from messaging.event import Event
@@ -33,6 +32,7 @@ from messaging.events import (
     SellerRegistered,
     SellerUpdated,
 )
+from tests.databases import Databases, opened
 
 PAID_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -45,12 +45,9 @@ class Delivery(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('notifications')}/notifications.db"
-    await migrate(url, "notifications")
-    database = await open_database(url, name="notifications")
-    yield database
-    await database.close()
+async def database(databases: Databases) -> AsyncIterator[Database]:
+    async with opened(await databases.new("notifications"), "notifications") as database:
+        yield database
 
 
 def deliveries_of_an_order(buyer: str, owner: str) -> list[Delivery]:

@@ -1,22 +1,12 @@
-"""A migrated orders database, and a shop over it."""
+"""A database of the orders of each kind, and a shop over it."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
-from shutil import copyfile
 
 import pytest
 
-from kernel.database import Database, Observation, open_database
-from kernel.migrations import migrate
+from kernel.database import Database, Observation
+from tests.databases import Databases, opened
 from tests.domains.orders.shop import Shop
-
-
-@pytest.fixture(scope="session")
-async def migrated_orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database, to be copied."""
-    path = tmp_path_factory.mktemp("orders") / "orders.db"
-    await migrate(f"sqlite:///{path}", "orders")
-    return path
 
 
 @pytest.fixture
@@ -26,12 +16,10 @@ def observed() -> list[Observation]:
 
 
 @pytest.fixture
-async def database(migrated_orders: Path, tmp_path: Path, observed: list[Observation]) -> AsyncIterator[Database]:
-    path = copyfile(migrated_orders, tmp_path / "orders.db")
-    database = await open_database(f"sqlite:///{path}", name="orders", observe=observed.append)
-    yield database
-    suspensions = database.suspensions
-    await database.close()
+async def database(databases: Databases, observed: list[Observation]) -> AsyncIterator[Database]:
+    async with opened(await databases.empty("orders"), "orders", observe=observed.append) as database:
+        yield database
+        suspensions = database.suspensions
     assert suspensions == 0, "a transaction awaited something other than its statements"
 
 

@@ -1,25 +1,21 @@
-"""A migrated database of the sellers, the service over it, its handlers' door, and what its outbox says."""
+"""A database of the sellers of each kind, the service over it, its handlers' door, and what its outbox says."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
 from domains.sellers import SellersService
-from kernel.database import Database, open_database
-from kernel.migrations import migrate
+from kernel.database import Database
 from messaging import outbox
 from messaging.consumer import Handler
 from messaging.event import Event, event_named
+from tests.databases import Databases, opened
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path}/sellers.db"
-    await migrate(url, "sellers")
-    database = await open_database(url, name="sellers")
-    yield database
-    await database.close()
+async def database(databases: Databases) -> AsyncIterator[Database]:
+    async with opened(await databases.empty("sellers"), "sellers") as database:
+        yield database
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from domains.sellers import RegisterSeller, Seller, SellersService
 from domains.sellers.handlers import note_deduction, record_sales, reduce_sales, reverse_sales
-from kernel.database import Database, open_database
-from kernel.migrations import migrate
+from kernel.database import Database
 from kernel.pages import PageRequest
 from messaging import outbox
 from messaging.consumer import Handler
@@ -28,6 +27,7 @@ from messaging.events import (
     RefundedLine,
     StockDeducted,
 )
+from tests.databases import Databases, opened
 
 PAID_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -40,12 +40,9 @@ class Delivery(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('sellers')}/sellers.db"
-    await migrate(url, "sellers")
-    database = await open_database(url, name="sellers")
-    yield database
-    await database.close()
+async def database(databases: Databases) -> AsyncIterator[Database]:
+    async with opened(await databases.new("sellers"), "sellers") as database:
+        yield database
 
 
 def deliveries_of_an_order(seller_id: UUID) -> list[Delivery]:
