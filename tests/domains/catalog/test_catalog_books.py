@@ -3,8 +3,6 @@
 import pytest
 
 from domains.catalog import AddBook, Book, BookAlreadyKnown, read_sample_books
-from domains.catalog.tables import metadata
-from kernel.migrations import differences
 from messaging.events import BookAdded
 from tests.domains.catalog.bookcase import Bookcase, new_isbn, stock_of
 
@@ -61,7 +59,3 @@ async def test_stock_that_was_heard_of_before_the_book_is_kept(bookcase: Bookcas
     await bookcase.service.add_book(EMMA)
     assert await bookcase.titles(available=True) == ["Emma"]
     assert (await bookcase.offers_of("9780141439587")).total == 2
-
-
-async def test_the_migrations_make_the_tables(catalog_url: str) -> None:
-    assert await differences(catalog_url, "catalog", metadata) == []

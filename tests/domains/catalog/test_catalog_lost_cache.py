@@ -93,7 +93,7 @@ async def test_a_worker_that_starts_copies_nothing_to_a_redis_that_lost_nothing(
     assert await Copies(cache).offers([ISBN]) == {}
 
 
-@pytest.mark.parametrize("catalog_url", [SQLITE], indirect=True)
+@pytest.mark.parametrize("databases", [SQLITE], indirect=True)
 async def test_an_embedded_shop_that_starts_again_fills_its_cache_by_its_readers(bookcase: Bookcase) -> None:
     await bookcase.deliver(stock_of(ISBN, 1, ("ann-1", 900, 1)))
     await bookcase.refresh()
