@@ -103,7 +103,7 @@ def worker(
 
 @app.command()
 def migrate(data: Data = None) -> None:
-    """Bring every domain's database to its newest version.
+    """Bring every domain's database to its newest version; on PostgreSQL, make it where it is missing.
 
     Example: bookstall migrate --data .bookstall
     """

@@ -131,7 +131,8 @@ class Settings(BaseSettings):
         """The URL of a domain's database."""
         if self.owns_its_databases:
             return f"sqlite:///{quote(str((self.data / f'{domain}.db').resolve()))}"
-        return self.database_url.get_secret_value().replace("{domain}", domain)
+        url = self.database_url.get_secret_value().replace("{domain}", domain)
+        return f"postgresql://{url.partition('://')[2]}"
 
     @property
     def owns_its_databases(self) -> bool:

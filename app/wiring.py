@@ -70,10 +70,14 @@ class Shop:
 
 
 async def migrate_all(settings: Settings) -> None:
-    """Brings every domain's database to its newest version; raises Complaint."""
+    """Brings every domain's database to its newest version, and makes it where it is missing; raises Complaint."""
     for domain in DOMAINS:
         url = settings.database_of(domain)
         try:
+            if not settings.owns_its_databases:
+                from kernel.postgresql_creation import create_missing
+
+                await create_missing(url)
             if await pending(url, domain):
                 await migrate(url, domain)
         except DatabaseError as error:
@@ -100,7 +104,13 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
         databases: dict[str, Database] = {}
         for domain in DOMAINS:
             try:
-                database = await open_database(settings.database_of(domain), name=domain, pool_size=settings.pool_size)
+                database = await open_database(
+                    settings.database_of(domain),
+                    name=domain,
+                    pool_size=settings.pool_size,
+                    statement_seconds=settings.statement_seconds,
+                    lock_seconds=settings.lock_seconds,
+                )
             except (DatabaseError, ValueError) as error:
                 raise Complaint(f"the database of {domain} cannot be opened: {error}") from None
             stack.push_async_callback(database.close)

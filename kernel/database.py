@@ -135,6 +135,16 @@ class Database(Protocol):
         """Transactions whose body awaited something other than its statements (counted on SQLite alone)."""
         ...
 
+    @property
+    def pool_size(self) -> int:
+        """How many connections the pool may have; 0 on SQLite, which has no pool."""
+        ...
+
+    @property
+    def pool_in_use(self) -> int:
+        """How many connections of the pool somebody has now."""
+        ...
+
     def read(self) -> Reader:
         """Reads outside a transaction."""
         ...
@@ -163,10 +173,20 @@ class Database(Protocol):
         ...
 
 
-async def open_database(url: str, *, name: str, pool_size: int = 8, observe: Observer | None = None) -> Database:
+async def open_database(
+    url: str,
+    *,
+    name: str,
+    pool_size: int = 8,
+    statement_seconds: float = 10.0,
+    lock_seconds: float = 5.0,
+    observe: Observer | None = None,
+) -> Database:
     """Open `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://...`; ValueError on any other URL.
 
-    `name` is the domain's; `pool_size` bounds PostgreSQL's connections; `observe` is called after every statement.
+    `name` is the domain's; `observe` is called after every statement. On PostgreSQL `pool_size` bounds the connections,
+    a statement that runs for longer than `statement_seconds` is Unavailable, and one that waits for a lock for longer
+    than `lock_seconds` is a Conflict.
     """
     try:
         parts = make_url(url)
@@ -177,9 +197,10 @@ async def open_database(url: str, *, name: str, pool_size: int = 8, observe: Obs
 
         return await open_sqlite(parts.database, name=name, observe=observe)
     if parts.drivername == "postgresql":
-        from kernel.postgresql import open_postgresql
+        from kernel.postgresql import open_postgresql, session_limits
 
-        return await open_postgresql(url, name=name, pool_size=pool_size, observe=observe)
+        limits = session_limits(statement_seconds, lock_seconds)
+        return await open_postgresql(url, name=name, pool_size=pool_size, limits=limits, observe=observe)
     raise ValueError(f"{name}: a database URL begins with sqlite:/// or postgresql://")
 
 

@@ -19,9 +19,24 @@ Connection = PoolConnectionProxy
 
 _CACHED_STATEMENTS = 500
 _ACQUIRE_SECONDS = 10
+_IDLE_IN_TRANSACTION_SECONDS = 30
+"""A transaction awaits its own statements alone: one that is idle for so long has lost its process."""
 
 
-async def open_postgresql(url: str, *, name: str, pool_size: int, observe: Observer | None) -> "PostgresqlDatabase":
+def session_limits(statement_seconds: float, lock_seconds: float) -> dict[str, str]:
+    """The settings of a session whose statements and waits for locks end in time."""
+    seconds = {
+        "statement_timeout": statement_seconds,
+        "lock_timeout": lock_seconds,
+        "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION_SECONDS,
+    }
+    # 0 would be no limit at all.
+    return {name: str(max(1, round(limit * 1000))) for name, limit in seconds.items()}
+
+
+async def open_postgresql(
+    url: str, *, name: str, pool_size: int, limits: Mapping[str, str], observe: Observer | None
+) -> "PostgresqlDatabase":
     """Connect; Unavailable if the server does not answer."""
     try:
         pool = await asyncpg.create_pool(
@@ -32,6 +47,7 @@ async def open_postgresql(url: str, *, name: str, pool_size: int, observe: Obser
             reset=_keep_session,
             statement_cache_size=_CACHED_STATEMENTS,
             timeout=_ACQUIRE_SECONDS,
+            server_settings=dict(limits),
         )
     except DRIVER_ERRORS as error:
         raise translated(error) from None
@@ -64,6 +80,14 @@ class PostgresqlDatabase(BaseDatabase):
         super().__init__(name, observe)
         self._pool = pool
         self._endings: set[asyncio.Task[None]] = set()
+
+    @property
+    def pool_size(self) -> int:
+        return self._pool.get_max_size()
+
+    @property
+    def pool_in_use(self) -> int:
+        return self._pool.get_size() - self._pool.get_idle_size()
 
     def read(self) -> Reader:
         self._require_open()

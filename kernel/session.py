@@ -185,6 +185,14 @@ class BaseDatabase(ABC):
 
     dialect: DialectName
 
+    @property
+    def pool_size(self) -> int:
+        return 0
+
+    @property
+    def pool_in_use(self) -> int:
+        return 0
+
     def __init__(self, name: str, observe: Observer | None) -> None:
         self.name = name
         self.observe = observe
