@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import strawberry
@@ -16,7 +16,7 @@ from graph.auth import Role, Viewer
 from graph.errors import Code, refusal
 from graph.live import Hub
 from graph.loaders import Loaders
-from graph.ports import OperatorDesk
+from graph.ports import Meter, NoMeter, OperatorDesk
 
 
 @dataclass(kw_only=True)
@@ -30,6 +30,7 @@ class Services:
     notifications: NotificationsService
     hub: Hub
     desk: OperatorDesk
+    meter: Meter = field(default_factory=NoMeter)
 
 
 @dataclass(kw_only=True)
@@ -50,6 +51,7 @@ class Context(Services):
             notifications=services.notifications,
             hub=services.hub,
             desk=services.desk,
+            meter=services.meter,
             loaders=Loaders(
                 catalog=services.catalog,
                 inventory=services.inventory,

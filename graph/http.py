@@ -131,12 +131,14 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
             _log.exception("graphql_request_failed")
             crash = Refused(500, Code.INTERNAL_SERVER_ERROR, MASKED_MESSAGE)
             response, outcome = crash.response(media_type), crash.code
+        seconds = perf_counter() - started
+        self._services.meter.request(outcome, seconds)
         _log.info(
             "graphql_request",
             operation=operation_label(operation.query, operation.name) if operation else None,
             status=response.status_code,
             outcome=outcome,
-            ms=round((perf_counter() - started) * 1000, 2),
+            ms=round(seconds * 1000, 2),
         )
         return response
 

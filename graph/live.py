@@ -107,6 +107,10 @@ class Hub:
         """The topics that somebody watches now."""
         return frozenset(self._watches)
 
+    def watchers(self) -> int:
+        """How many subscriptions watch something now."""
+        return len(self._entered())
+
     def _entered(self) -> set[Watch]:
         return set().union(*self._watches.values())
 

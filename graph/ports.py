@@ -76,6 +76,28 @@ class OutboxLag:
     oldest: datetime | None
 
 
+class Meter(Protocol):
+    """Counts and times what the gateway does; never raises."""
+
+    def request(self, outcome: str, seconds: float) -> None:
+        """A request over HTTP was answered: `ok`, `errors`, or the code of why it was not executed."""
+        ...
+
+    def checkout(self, outcome: str) -> None:
+        """A checkout was answered, with the type of its answer; `Replayed` where an earlier request had done it."""
+        ...
+
+
+class NoMeter:
+    """Where nobody looks at the figures."""
+
+    def request(self, outcome: str, seconds: float) -> None:
+        """Counts nothing."""
+
+    def checkout(self, outcome: str) -> None:
+        """Counts nothing."""
+
+
 class OperatorDesk(Protocol):
     """What operators see and do."""
 

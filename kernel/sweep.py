@@ -33,8 +33,8 @@ class Sweep:
         self._idle_seconds = idle_seconds
         self._stopped = asyncio.Event()
 
-    async def run(self) -> None:
-        """Returns after `stop`, when the step that runs has ended."""
+    async def run(self, failed: Callable[[str], None] = lambda name: None) -> None:
+        """Returns after `stop`, when the step that runs has ended; `failed` is told the name after each failure."""
         failures = 0
         while not self._stopped.is_set():
             self._signal.clear()
@@ -42,6 +42,7 @@ class Sweep:
                 did = await self._step()
             except Exception as error:
                 failures += 1
+                failed(self.name)
                 _log.warning("a sweep failed and will try again", sweep=self.name, failures=failures, exc_info=error)
                 await self._pause(min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LONGEST_PAUSE_SECONDS))
             else:

@@ -125,7 +125,10 @@ class CheckoutMutation:
             amount=input.amount.read("input", "amount"),
             payment_method=input.payment_method,
         )
-        return _show(await info.context.orders.checkout(command))
+        outcome = await info.context.orders.checkout(command)
+        replayed = isinstance(outcome, orders.CheckoutCompleted) and outcome.replayed
+        info.context.meter.checkout("Replayed" if replayed else type(outcome).__name__)
+        return _show(outcome)
 
 
 def _show(
