@@ -83,7 +83,7 @@ def worker(
         list[str] | None, typer.Option(help="Of these domains [default: all].", show_default=False)
     ] = None,
     data: Data = None,
-    port: Annotated[int, typer.Option(help="Where /livez and /readyz answer; 0 picks a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="Where /livez, /readyz and /metrics answer; 0 picks a free one.")] = 0,
     host: Annotated[str | None, typer.Option(help="[default: 127.0.0.1]", show_default=False)] = None,
 ) -> None:
     """Handle events and sweep, on PostgreSQL, RabbitMQ and Redis.

@@ -1,4 +1,4 @@
-"""The gateway: the ASGI application with GraphQL, GraphiQL and health, and the process around it."""
+"""The gateway: the ASGI application with GraphQL, GraphiQL, health and metrics, and the process around it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 from starlette.applications import Starlette
 
-from app.health import Health
+from app.exposition import watching_routes
 from app.process import console, listen, serve_until, start, stop_on_signals, url_of
 from app.settings import Settings
 from app.supervisor import inherited, supervise
@@ -28,7 +28,7 @@ def gateway(shop: Shop) -> Starlette:
         routes=[
             *build_graph_app(shop.services, shop.issuer),
             *graphiql_routes(lambda: shop.issuer.issue(buyer, PAGE_ROLE)),
-            *Health(shop).routes(),
+            *watching_routes(shop),
         ]
     )
 

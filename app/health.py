@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -32,6 +32,11 @@ class Health:
         self._needed = frozenset(self._checks)
         self._checks |= {"broker": _at_once(shop.broker_is_there), "cache": shop.cache_is_there}
         self._away: dict[str, datetime] = {}
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """What is looked at."""
+        return tuple(self._checks)
 
     def routes(self) -> list[BaseRoute]:
         """`/livez` and `/readyz`."""

@@ -7,8 +7,11 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
+from app.metrics import forget_process, shared_in
 from app.process import console, start, stop_on_signals
 from kernel.logging import log
 
@@ -27,11 +30,12 @@ async def _supervise(command: Sequence[str], listening: socket.socket, workers: 
     stop = stop_on_signals()
     console.print(f"{workers} gateway processes start.")
     lifeline, ours = os.pipe()
-    try:
-        shared = (listening.fileno(), lifeline)
-        await asyncio.gather(*(_keep_alive(command, shared, stop) for _ in range(workers)))
-    finally:
-        os.close(ours)
+    with tempfile.TemporaryDirectory(prefix="bookstall-metrics-") as figures:
+        try:
+            gateway = _Gateway(command, (listening.fileno(), lifeline), Path(figures))
+            await asyncio.gather(*(gateway.keep_alive(stop) for _ in range(workers)))
+        finally:
+            os.close(ours)
 
 
 def inherited(text: str) -> tuple[socket.socket, int]:
@@ -40,19 +44,29 @@ def inherited(text: str) -> tuple[socket.socket, int]:
     return socket.socket(fileno=listening), lifeline
 
 
-async def _keep_alive(command: Sequence[str], shared: Sequence[int], stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        # A session of its own: Ctrl-C is for the supervisor, who tells its processes.
-        process = await asyncio.create_subprocess_exec(
-            *command, "--inherited", ",".join(map(str, shared)), pass_fds=shared, start_new_session=True
-        )
-        ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
-        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if stop.is_set():
-            if process.returncode is None:
-                os.kill(process.pid, signal.SIGTERM)
-            await ended
-            return
-        _log.error("a gateway process died and is started anew", process=process.pid, exit_code=process.returncode)
-        await asyncio.sleep(RESTART_SECONDS)
+class _Gateway:
+    """Starts processes that share the open files, and a folder for their figures."""
+
+    def __init__(self, command: Sequence[str], shared: Sequence[int], figures: Path) -> None:
+        self._command = [*command, "--inherited", ",".join(map(str, shared))]
+        self._shared = shared
+        self._figures = figures
+
+    async def keep_alive(self, stop: asyncio.Event) -> None:
+        """One process, and another one whenever it dies, until told to stop."""
+        while not stop.is_set():
+            # A session of its own: Ctrl-C is for the supervisor, who tells its processes.
+            process = await asyncio.create_subprocess_exec(
+                *self._command, pass_fds=self._shared, start_new_session=True, env=shared_in(self._figures)
+            )
+            ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
+            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if stop.is_set():
+                if process.returncode is None:
+                    os.kill(process.pid, signal.SIGTERM)
+                await ended
+                return
+            forget_process(process.pid, self._figures)
+            _log.error("a gateway process died and is started anew", process=process.pid, exit_code=process.returncode)
+            await asyncio.sleep(RESTART_SECONDS)

@@ -11,6 +11,7 @@ from app.complaint import Complaint
 from app.data_folder import DataFolder
 from app.live_feed import LiveFeed
 from app.mail import EmlFiles
+from app.metrics import Metrics
 from app.neighbours import StockOfInventory, TitlesOfCatalog
 from app.operators import OperatorsDesk
 from app.payments import MockPayments
@@ -44,6 +45,7 @@ class Shop:
     transport: Transport
     cache: Cache
     services: Services
+    meter: Metrics
     issuer: EmbeddedIssuer
 
     async def reclaim(self) -> None:
@@ -118,7 +120,8 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
         transport, cache = _transport(settings), _cache(settings, stack)
         hub = Hub(LiveFeed(transport))
         stack.callback(hub.close)
-        services = _services(settings, folder, databases, cache, hub)
+        meter = Metrics(databases, hub.watchers)
+        services = _services(settings, folder, databases, cache, hub, meter)
         stack.push_async_callback(_finish_checkouts, services.orders, settings.stop_seconds)
         yield Shop(
             settings=settings,
@@ -126,6 +129,7 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
             transport=transport,
             cache=cache,
             services=services,
+            meter=meter,
             issuer=folder.issuer(),
         )
 
@@ -154,7 +158,7 @@ async def _finish_checkouts(orders: OrdersService, seconds: float) -> None:
 
 
 def _services(
-    settings: Settings, folder: DataFolder, databases: Mapping[str, Database], cache: Cache, hub: Hub
+    settings: Settings, folder: DataFolder, databases: Mapping[str, Database], cache: Cache, hub: Hub, meter: Metrics
 ) -> Services:
     currency = settings.currency
     inventory = InventoryService(databases["inventory"], currency=currency)
@@ -181,4 +185,5 @@ def _services(
         ),
         hub=hub,
         desk=OperatorsDesk(databases),
+        meter=meter,
     )

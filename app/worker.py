@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.applications import Starlette
 
-from app.health import Health
+from app.exposition import watching_routes
+from app.metrics import Metrics
 from app.process import console, listen, serve_until, start, stop_on_signals, url_of
 from app.settings import DOMAINS, Settings
 from app.subscriptions import SAGA
@@ -31,12 +33,19 @@ class Worker:
     """Starts the transport and the sweeps, and stops them in an order that loses nothing."""
 
     def __init__(
-        self, transport: Transport, relays: Sequence[Relay], sweeps: Sequence[Sweep], *, stop_seconds: float
+        self,
+        transport: Transport,
+        relays: Sequence[Relay],
+        sweeps: Sequence[Sweep],
+        *,
+        meter: Metrics,
+        stop_seconds: float,
     ) -> None:
         self._transport = transport
         self._relays = relays
         self._sending = [sweep for relay in relays for sweep in relay.sweeps()]
-        self._sweeps = sweeps
+        self._sweeps = [*sweeps, *meter.sweeps()]
+        self._meter = meter
         self._stop_seconds = stop_seconds
         self._tasks: dict[Sweep, asyncio.Task[None]] = {}
 
@@ -44,7 +53,7 @@ class Worker:
         """Deliveries and sweeps run from here on."""
         await self._transport.start()
         for sweep in (*self._sweeps, *self._sending):
-            self._tasks[sweep] = asyncio.create_task(sweep.run(), name=sweep.name)
+            self._tasks[sweep] = asyncio.create_task(sweep.run(self._meter.sweep_failed), name=sweep.name)
 
     async def stop(self) -> None:
         """Ends sweeps and deliveries, sends what they committed, and closes; each for at most the time limit.
@@ -72,22 +81,23 @@ class Worker:
 def sender(shop: Shop) -> Worker:
     """What every process does at least: it sends the events that it has written."""
     relays = [Relay(database, shop.transport) for database in shop.databases.values()]
-    return Worker(shop.transport, relays, [], stop_seconds=shop.settings.stop_seconds)
+    return Worker(shop.transport, relays, [], meter=shop.meter, stop_seconds=shop.settings.stop_seconds)
 
 
 def worker(shop: Shop, domains: Sequence[str] = DOMAINS) -> Worker:
     """The consumers and sweeps of the chosen domains, and the relays of all; call it once for a shop."""
     sweeps = [sweep for domain in domains for sweep in _sweeps_of(domain, shop)]
     for domain in domains:
-        consumer = Consumer(shop.databases[domain], handlers_of(domain, SAGA))
+        count = partial(shop.meter.event, domain)
+        consumer = Consumer(shop.databases[domain], handlers_of(domain, SAGA), count=count)
         shop.transport.consume(domain, consumer.events, consumer.receive)
         sweeps += consumer.sweeps()
     relays = [Relay(database, shop.transport) for database in shop.databases.values()]
-    return Worker(shop.transport, relays, sweeps, stop_seconds=shop.settings.stop_seconds)
+    return Worker(shop.transport, relays, sweeps, meter=shop.meter, stop_seconds=shop.settings.stop_seconds)
 
 
 def run_worker(settings: Settings, domains: Sequence[str]) -> None:
-    """Works for the chosen domains until SIGINT or SIGTERM; answers health on the port. Raises Complaint."""
+    """Works for the chosen domains until SIGINT or SIGTERM; health and metrics are on the port. Raises Complaint."""
     settings.require_full_stack()
     start(_work(settings, domains))
 
@@ -102,8 +112,8 @@ async def _work(settings: Settings, domains: Sequence[str]) -> None:
             try:
                 console.print(f"A worker of {', '.join(domains)} is at work.", soft_wrap=True)
                 console.print(f"  Health  {url_of(listening)}/readyz")
-                health = Starlette(routes=Health(shop).routes())
-                await serve_until(stop, health, listening, settings.stop_seconds)
+                watching = Starlette(routes=watching_routes(shop))
+                await serve_until(stop, watching, listening, settings.stop_seconds)
             finally:
                 await working.stop()
 

@@ -46,7 +46,8 @@ class LostLease(Exception):
 class Consumer:
     """Takes the deliveries of one domain. `handlers` has one handler for each event that the domain consumes.
 
-    A failed event is tried `attempts` times in all; `pause` gives the seconds to wait after so many.
+    A failed event is tried `attempts` times in all; `pause` gives the seconds to wait after so many. `count` is told
+    each event's name and what became of it: `handled`, `again` (it was known), `waits`, `failed` or `dead`.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Consumer:
         *,
         attempts: int = ATTEMPTS,
         pause: Callable[[int], int] | None = None,
+        count: Callable[[str, str], None] = lambda name, outcome: None,
     ) -> None:
         self._database = database
         self._handlers = {event.__name__: (event, handler) for event, handler in handlers.items()}
         self._attempts = attempts
         self._pause = pause or pause_seconds
+        self._count = count
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -78,7 +81,7 @@ class Consumer:
             try:
                 event = event_type.from_wire(message.body)
                 is_new = await self._database.transact(lambda tx: _handle(tx, message, event, handler))
-                self._tell("event_handled" if is_new else "event_came_again", message.name, message.id, began)
+                self._tell("handled" if is_new else "again", message.name, message.id, began)
             except Unavailable:
                 raise
             except Undecodable as error:
@@ -124,7 +127,7 @@ class Consumer:
         began = perf_counter()
         try:
             await self._database.transact(handle)
-            self._tell("event_handled", row.name, row.event_id, began)
+            self._tell("handled", row.name, row.event_id, began)
         except (Unavailable, LostLease) as error:
             _log.info("a retry was put off", event_name=row.name, event_id=str(row.event_id), reason=str(error))
         except Exception as error:
@@ -149,17 +152,22 @@ class Consumer:
             )  # fmt: skip
             tx.wake(inbox.SIGNAL)
 
-    def _tell(self, what: str, name: str, event_id: Any, began: float) -> None:
+    def _tell(self, outcome: str, name: str, event_id: Any, began: float) -> None:
+        self._count(name, outcome)
+        what = "event_handled" if outcome == "handled" else "event_came_again"
         milliseconds = round((perf_counter() - began) * 1000, 2)
         _log.debug(what, domain=self._database.name, event_name=name, event_id=str(event_id), ms=milliseconds)
 
     def _report(self, name: str, event_id: Any, state: InboxState, attempts: int, error: Exception) -> None:
         fields = {"event_name": name, "event_id": str(event_id), "domain": self._database.name, "attempts": attempts}
         if state is InboxState.DEAD:
+            self._count(name, "dead")
             _log.error("an event became a dead letter", **fields, exc_info=error)
         elif isinstance(error, NotYet):
+            self._count(name, "waits")
             _log.info("an event waits for another one", **fields, reason=str(error))
         else:
+            self._count(name, "failed")
             _log.warning("a handler failed and will be tried again", **fields, exc_info=error)
 
 
