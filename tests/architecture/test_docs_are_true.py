@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
+from pydantic import SecretStr
 from typer.main import get_command
 
 from app.cli import app
+from app.settings import DOMAINS, Settings
 from app.subscriptions import SAGA
 from graph.errors import Code
 
@@ -19,6 +21,7 @@ TELLING = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs")
 """What speaks of the present; a decision in docs/adr speaks of its day."""
 WRITTEN = sorted([*TELLING, ROOT / "CHANGELOG.md", *(ROOT / "docs" / "adr").glob("*.md")])
 README, ARCHITECTURE, GRAPHQL = ROOT / "README.md", ROOT / "docs" / "architecture.md", ROOT / "docs" / "graphql.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")
@@ -26,6 +29,8 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 TOPS = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != ".venv"}
 PATH = re.compile(r"[\w.<>*/-]+")
 FILE = re.compile(r"\w\.(py|md|toml|json|graphql)$")
+
+SETTINGS_TABLE = "| setting | default | meaning |"
 
 each_telling = pytest.mark.parametrize("document", TELLING, ids=lambda path: str(path.relative_to(ROOT)))
 each_written = pytest.mark.parametrize("document", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
@@ -185,6 +190,28 @@ def test_the_table_of_expected_failures_is_the_schemas(schema: GraphQLSchema) ->
         assert set(SPAN.findall(besides)) == set(fields) - {"code", "message", "path"}, name
         for mutation in SPAN.findall(answered):
             assert name in reachable(schema, mutation), (name, mutation)
+
+
+def test_the_table_of_settings_is_the_programs() -> None:
+    told = [(SPAN.findall(name)[0], SPAN.findall(default)[0]) for name, default, _ in rows(OPERATIONS, SETTINGS_TABLE)]
+    assert told == [
+        (f"BOOKSTALL_{name.upper()}", shown(field.default)) for name, field in Settings.model_fields.items()
+    ]
+
+
+def shown(default: object) -> str:
+    """A default as it would be written into the environment."""
+    return default.get_secret_value() if isinstance(default, SecretStr) else str(default)
+
+
+def test_the_table_of_metrics_is_the_programs() -> None:
+    told = {name for names, _ in rows(OPERATIONS, "| metric | look when |") for name in SPAN.findall(names)}
+    sources = [path.read_text() for path in (ROOT / "app").glob("*.py")]
+    assert told == {name for source in sources for name in re.findall(r'"(bookstall_[a-z_]+)"', source)}
+
+
+def test_the_connections_are_counted_for_as_many_domains_as_there_are() -> None:
+    assert f"P x {len(DOMAINS)} x BOOKSTALL_POOL_SIZE" in OPERATIONS.read_text()
 
 
 def reachable(schema: GraphQLSchema, mutation: str) -> set[str]:
