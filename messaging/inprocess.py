@@ -35,6 +35,11 @@ class InProcessTransport:
         """This watcher sees every message of these events, before its consumers do; it misses none."""
         self._watchers.add(events, watch, missed)
 
+    @property
+    def can_send(self) -> bool:
+        """Whether it runs."""
+        return self._running
+
     async def start(self) -> None:
         """Begins to deliver."""
         self._running = True

@@ -84,6 +84,11 @@ class RabbitTransport:
         return self.away_since is None
 
     @property
+    def can_send(self) -> bool:
+        """Whether the connection that sends is there."""
+        return self._outgoing.broker is not None
+
+    @property
     def away_since(self) -> datetime | None:
         """Since when the broker is away, None while it is there."""
         return min((link.away_since for link in self._links if link.away_since is not None), default=None)

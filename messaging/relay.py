@@ -47,20 +47,29 @@ class Relay:
         ]
 
     async def send_due(self) -> int:
-        """Claims one batch, publishes it with many in flight and marks what was confirmed; how many rows were sent."""
-        if await self._database.read().one(outbox.ANY_DUE) is None:
+        """Claims one batch, publishes it with many in flight and marks what was confirmed; how many rows were sent.
+
+        While nothing can be sent the rows are left alone: to claim and put them back would only keep databases busy.
+        """
+        if not self._transport.can_send or await self._database.read().one(outbox.ANY_DUE) is None:
             return 0
         mine = new_id()
         async with self._database.transaction() as tx:
             rows = await tx.all(outbox.CLAIM, mine=mine, count=BATCH, seconds=LEASE_SECONDS)
         messages = [Message(**row._asdict()) for row in sorted(rows)]
-        confirmed = await asyncio.gather(*(self._publish(message) for message in messages))
-        sent = [message.id for message, ok in zip(messages, confirmed, strict=True) if ok]
-        unsent = [message.id for message, ok in zip(messages, confirmed, strict=True) if not ok]
+        failures = await asyncio.gather(*(self._publish(message) for message in messages))
+        sent = [message.id for message, failure in zip(messages, failures, strict=True) if failure is None]
+        unsent = [message for message, failure in zip(messages, failures, strict=True) if failure is not None]
         if sent:
             await self._database.write(outbox.MARK_SENT, ids=sent, mine=mine)
         if unsent:
-            await self._database.write(outbox.PUT_BACK, ids=unsent, mine=mine, seconds=PUT_BACK_SECONDS)
+            ids = [message.id for message in unsent]
+            await self._database.write(outbox.PUT_BACK, ids=ids, mine=mine, seconds=PUT_BACK_SECONDS)
+            _log.warning(
+                "events could not be sent and stay in the outbox",
+                domain=self._database.name, events=len(unsent), first=unsent[0].name, first_id=str(unsent[0].id),
+                reason=next(failure for failure in failures if failure is not None),
+            )  # fmt: skip
         return len(sent)
 
     async def purge(self) -> int:
@@ -69,15 +78,12 @@ class Relay:
             lambda tx: tx.run(outbox.PURGE, seconds=-KEEP_SENT_SECONDS, count=PURGE_BATCH)
         )
 
-    async def _publish(self, message: Message) -> bool:
+    async def _publish(self, message: Message) -> str | None:
+        """Why the message is not confirmed, None if it is."""
         with correlated(message.correlation_id):
             try:
                 async with asyncio.timeout(PUBLISH_SECONDS):
                     await self._transport.publish(message)
             except Exception as error:
-                _log.warning(
-                    "an event could not be sent and stays in the outbox",
-                    event_name=message.name, event_id=str(message.id), reason=str(error) or type(error).__name__,
-                )  # fmt: skip
-                return False
-        return True
+                return str(error) or type(error).__name__
+        return None

@@ -32,6 +32,11 @@ class Transport(Protocol):
         """
         ...
 
+    @property
+    def can_send(self) -> bool:
+        """Whether it is worth trying to publish now."""
+        ...
+
     async def start(self) -> None:
         """Begins to deliver."""
         ...

@@ -73,6 +73,15 @@ async def test_events_wait_while_the_broker_is_away_and_go_out_when_it_is_back(
     assert len(handler.handled) == 2
 
 
+async def test_events_are_left_alone_while_nothing_can_be_sent_and_go_out_at_once_when_it_can(sender: Database) -> None:
+    transport = InProcessTransport()
+    relay = Relay(sender, transport)
+    await written(sender, released(), released())
+    assert await relay.send_due() == 0
+    await transport.start()
+    assert await relay.send_due() == 2
+
+
 async def dead_letter(
     sender: Database, receiver: Database, handler: Recorder
 ) -> tuple[Consumer, DeadLetters, LetterId]:
