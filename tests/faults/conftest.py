@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from app.devstack import Stack
+from tests.builders import Shop
+from tests.conftest import wait_until
+from tests.faults.full_stack import FullStack, Marketplace
 from tests.server import Server
 
 SETTINGS = {
@@ -31,3 +37,28 @@ async def sample_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def doomed(sample_shop: Path, tmp_path: Path) -> Server:
     """A server that is not started yet, with a data folder of its own."""
     return Server(Path(shutil.copytree(sample_shop, tmp_path / "data")), settings=SETTINGS)
+
+
+@pytest.fixture(scope="session")
+async def full_stack() -> AsyncIterator[FullStack]:
+    """Servers that no other test uses, so that they can be killed."""
+    with Stack() as servers:
+        stack = FullStack(servers)
+        await stack.prepare()
+        yield stack
+
+
+@pytest.fixture
+async def marketplace(full_stack: FullStack, tmp_path: Path) -> AsyncIterator[Marketplace]:
+    """A gateway and two workers, who have nothing of another test."""
+    opened = await full_stack.marketplace(tmp_path / "data", SETTINGS)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def stalls(marketplace: Marketplace) -> AsyncIterator[Shop]:
+    """Where buyers and sellers meet, at the marketplace's gateway."""
+    async with httpx.AsyncClient(base_url=marketplace.gateway.url, timeout=30) as http:
+        yield Shop(marketplace.gateway, http, wait_until)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import namedtuple
 from collections.abc import Mapping
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
+from sqlalchemy import create_engine, select
+
 from app.payments import read_ledger
-from app.settings import DOMAINS
+from app.settings import DOMAINS, Settings
+from kernel.database import Database, open_database
 
 Rules = Mapping[str, str]
 """A sentence that must hold, and a query for what breaks it."""
@@ -136,3 +141,27 @@ def count(data: Path, domain: str, what: str) -> int:
     """How many rows there are of `table WHERE condition`."""
     with closing(sqlite3.connect(f"file:{data / domain}.db?mode=ro", uri=True)) as database:
         return database.execute(f"SELECT COUNT(*) FROM {what}").fetchone()[0]
+
+
+async def copy_databases(settings: Settings, folder: Path) -> None:
+    """Writes what all databases hold, wherever they are, into files as the embedded form has them: to be audited."""
+    for domain in DOMAINS:
+        database = await open_database(settings.database_of(domain), name=domain, pool_size=1)
+        try:
+            await _copy(database, f"sqlite:///{folder / domain}.db")
+        finally:
+            await database.close()
+
+
+async def _copy(database: Database, url: str) -> None:
+    metadata, engine = import_module(f"domains.{database.name}.tables").metadata, create_engine(url)
+    try:
+        with engine.begin() as copy:
+            metadata.drop_all(copy)
+            metadata.create_all(copy)
+            for table in metadata.tables.values():
+                row = namedtuple(table.name, table.columns.keys())
+                if rows := await database.read().dynamic(select(table), row):
+                    copy.execute(table.insert(), [one._asdict() for one in rows])
+    finally:
+        engine.dispose()

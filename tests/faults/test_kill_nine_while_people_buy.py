@@ -14,7 +14,7 @@ import pytest
 from graph.nodes import decode_id
 from tests.builders import Shop
 from tests.faults.ledger import ALWAYS, AT_REST, broken, count
-from tests.faults.shoppers import Shopper
+from tests.faults.shoppers import shoppers
 from tests.server import Server, bookstall
 
 Wait = Callable[..., Awaitable[Any]]
@@ -73,10 +73,9 @@ async def test_shoppers_who_ask_again_are_served_once_however_often_the_server_i
     await doomed.start()
     async with httpx.AsyncClient(base_url=doomed.url, timeout=30) as http:
         shop = Shop(doomed, http, eventually)
-        offers = [await shop.offer(copies=1000) for _ in range(3)]
-        shoppers = [Shopper(shop.buyer(), [offer.id for offer in offers]) for _ in range(SHOPPERS)]
+        people = await shoppers(shop, SHOPPERS)
         closing = asyncio.Event()
-        shopping = [asyncio.create_task(shopper.shop(closing)) for shopper in shoppers]
+        shopping = [asyncio.create_task(shopper.shop(closing)) for shopper in people]
         for domain, what in MOMENTS * rounds:
             placed = count(doomed.data, "orders", "orders")
 
@@ -94,10 +93,10 @@ async def test_shoppers_who_ask_again_are_served_once_however_often_the_server_i
 
     await comes_to_rest(doomed.data, eventually)
     assert await doomed.stop() == 0
-    kinds = {answer["__typename"] for shopper in shoppers for answer in shopper.answers.values()}
+    kinds = {answer["__typename"] for shopper in people for answer in shopper.answers.values()}
     assert "CheckoutCompleted" in kinds
     assert kinds <= {"CheckoutCompleted", "CheckoutRejected"}
-    bought = [decode_id(order, "Order").hex for shopper in shoppers for order in shopper.bought]
+    bought = [decode_id(order, "Order").hex for shopper in people for order in shopper.bought]
     assert len(set(bought)) == len(bought)
     assert count(doomed.data, "orders", "orders WHERE status = 'PAID'") == len(bought)
     assert "Traceback" not in doomed.log()

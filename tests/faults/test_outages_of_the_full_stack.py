@@ -1,0 +1,126 @@
+"""RabbitMQ, PostgreSQL and Redis die while people buy: nothing is lost, and everything is finished afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from graph.nodes import decode_id
+from tests.builders import Shop
+from tests.faults.full_stack import Marketplace, off_the_loop, queues_are_on_disk
+from tests.faults.shoppers import Shopper, shoppers
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
+
+Wait = Callable[..., Awaitable[Any]]
+
+SHOPPERS = 6
+RECOVERY_SECONDS = 10
+LEAKS = ("SELECT", "INSERT", "UPDATE", "asyncpg", "postgres", "Connection", "Traceback")
+"""What an answer would have in it that told too much."""
+
+
+@asynccontextmanager
+async def everybody_buys(people: Sequence[Shopper], times: int = 1) -> AsyncIterator[None]:
+    """Each buys so many times meanwhile; at the end of the block they have all their answers."""
+
+    async def buys(shopper: Shopper) -> None:
+        for _ in range(times):
+            await shopper.buy()
+
+    async with asyncio.TaskGroup() as shopping:
+        for shopper in people:
+            shopping.create_task(buys(shopper))
+        yield
+
+
+def bought(people: Sequence[Shopper]) -> int:
+    return sum(len(shopper.bought) for shopper in people)
+
+
+def more_is_bought(people: Sequence[Shopper]) -> Callable[[], Awaitable[bool]]:
+    before = bought(people)
+
+    async def is_more() -> bool:
+        return bought(people) > before
+
+    return is_more
+
+
+async def every_acknowledged_order_is_there(marketplace: Marketplace, people: Sequence[Shopper]) -> None:
+    """Whatever a shopper was told is in the books, and nothing more."""
+    orders = [decode_id(order, "Order") for shopper in people for order in shopper.bought]
+    assert len(set(orders)) == len(orders) > 0
+    assert await marketplace.count("orders", "orders WHERE status = 'PAID'") == len(orders)
+    answers = {answer["__typename"] for shopper in people for answer in shopper.answers.values()}
+    assert answers <= {"CheckoutCompleted", "CheckoutRejected"}
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(20, marks=pytest.mark.long)])
+async def test_checkouts_go_on_while_rabbitmq_is_dead_and_every_order_settles_afterwards(
+    marketplace: Marketplace, stalls: Shop, eventually: Wait, seconds: int
+) -> None:
+    broker, loop = marketplace.servers.rabbitmq, asyncio.get_running_loop()
+    people = await shoppers(stalls, SHOPPERS)
+    await queues_are_on_disk(broker)
+    async with everybody_buys(people, times=2):
+        await eventually(more_is_bought(people))
+        await off_the_loop(broker.kill)
+    until = loop.time() + seconds
+
+    async def time_is_up() -> bool:
+        async with everybody_buys(people):
+            return loop.time() > until
+
+    await eventually(time_is_up, seconds=60)
+    assert await marketplace.count("orders", "outbox WHERE sent_at IS NULL") >= SHOPPERS
+    assert await marketplace.count("orders", "orders WHERE status = 'PAID' AND NOT settled") >= SHOPPERS
+    async with everybody_buys(people):
+        await off_the_loop(broker.start)
+    await marketplace.comes_to_rest()
+    await every_acknowledged_order_is_there(marketplace, people)
+    assert [shopper.buyer.put_off for shopper in people] == [[]] * SHOPPERS
+
+
+async def test_postgresql_is_restarted_at_once_and_no_acknowledged_order_is_lost(
+    marketplace: Marketplace, stalls: Shop, eventually: Wait
+) -> None:
+    database = marketplace.servers.postgresql
+    people = await shoppers(stalls, SHOPPERS)
+    async with everybody_buys(people, times=4):
+        await eventually(more_is_bought(people))
+        await off_the_loop(database.kill)
+
+        async def all_are_put_off() -> bool:
+            return all(shopper.buyer.put_off for shopper in people)
+
+        await eventually(all_are_put_off)
+        await off_the_loop(database.start)
+        await eventually(more_is_bought(people), seconds=RECOVERY_SECONDS)
+        await eventually(marketplace.misses_nothing, seconds=RECOVERY_SECONDS)
+    await marketplace.comes_to_rest()
+    await every_acknowledged_order_is_there(marketplace, people)
+    answers = [answer for shopper in people for answer in shopper.buyer.put_off]
+    assert {answer.headers["retry-after"] for answer in answers} == {"1"}
+    assert [leak for leak in LEAKS for answer in answers if leak in answer.text] == []
+
+
+async def test_checkouts_do_not_notice_that_redis_is_dead_and_what_it_shows_is_right_afterwards(
+    marketplace: Marketplace, stalls: Shop, eventually: Wait
+) -> None:
+    redis = marketplace.servers.redis
+    people = await shoppers(stalls, SHOPPERS)
+    async with everybody_buys(people, times=2):
+        await eventually(more_is_bought(people))
+        await off_the_loop(redis.kill)
+    async with everybody_buys(people):
+        pass
+    async with everybody_buys(people):
+        await off_the_loop(redis.start)
+    await marketplace.comes_to_rest()
+    await every_acknowledged_order_is_there(marketplace, people)
+    assert [shopper.buyer.put_off for shopper in people] == [[]] * SHOPPERS
