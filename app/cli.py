@@ -1,4 +1,4 @@
-"""The command line: `bookstall run | gateway | worker | migrate | token | demo | dead-letters | ...`."""
+"""The command line: `bookstall run | gateway | worker | migrate | token | demo | doctor | dead-letters | ...`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ letters = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(letters, name="dead-letters")
+catalog = typer.Typer(
+    help="The catalogue's copies in the cache.\n\nExample: bookstall catalog rebuild",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(catalog, name="catalog")
 
 Data = Annotated[Path | None, typer.Option(help="The data folder [default: .bookstall].", show_default=False)]
 Check = Annotated[bool, typer.Option("--check", help="Compare with the committed file instead of writing it.")]
@@ -140,15 +146,45 @@ def demo(
     url: Annotated[str, typer.Option(help="Where the server listens.")] = "http://127.0.0.1:8000",
     data: Data = None,
     seconds: Annotated[float, typer.Option(help="The time limit of every step.", min=1, max=600)] = 15.0,
+    token: Annotated[
+        str | None,
+        typer.Option(help="Of a buyer whose cart is empty [default: one of a new buyer].", show_default=False),
+    ] = None,
 ) -> None:
-    """Play one purchase against a running server, whose data folder has the key to a buyer's token.
+    """Play one purchase against a running server.
+
+    The server's data folder has the key to a token of a new buyer; without that folder, as on another machine, say
+    whose token to use: `bookstall token --as somebody` prints one where the server runs.
 
     Example: bookstall demo --url http://127.0.0.1:8000 --data .bookstall
+
+    Example: bookstall demo --url https://books.example --token eyJhbGciOi...
     """
     settings = load(data=data)
     from app.demo import play
 
-    play(url, settings, seconds)
+    play(url, settings, seconds, token)
+
+
+@app.command()
+def doctor(
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            help="Gateways and workers in all [default: 2; of the embedded form 1].", min=1, show_default=False
+        ),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Check every setting and connection; a line for each, and exit code 1 if one is wrong. Changes nothing.
+
+    Example: bookstall doctor --processes 6
+    """
+    settings = load(data=data)
+    from app.doctor import examine
+
+    if not examine(settings, processes):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -173,6 +209,18 @@ def asyncapi(check: Check = False) -> None:
     from messaging.asyncapi import asyncapi_document
 
     snapshot(ROOT / "messaging" / "asyncapi.json", asyncapi_document(version("bookstall")), check, "asyncapi")
+
+
+@catalog.command("rebuild")
+def rebuild_catalog(data: Data = None) -> None:
+    """Copy all books' offers and all sellers to Redis again, as they are in the catalogue's database.
+
+    Example: bookstall catalog rebuild
+    """
+    settings = load(data=data)
+    from app.catalog_cache import rebuild
+
+    rebuild(settings)
 
 
 @letters.command("list")

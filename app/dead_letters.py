@@ -96,7 +96,8 @@ async def _opened(settings: Settings, domain: str, stack: AsyncExitStack) -> Dat
     url = settings.database_of(domain)
     try:
         if await pending(url, domain):
-            raise Complaint(f"there is no migrated database of {domain} in {settings.data}: run `bookstall migrate`")
+            where = f" in {settings.data}" if settings.owns_its_databases else ""
+            raise Complaint(f"there is no migrated database of {domain}{where}: run `bookstall migrate`")
         database = await open_database(url, name=domain)
     except DatabaseError as error:
         raise Complaint(f"the database of {domain} cannot be opened: {error}") from None

@@ -36,6 +36,7 @@ SEARCH = """query DemoSearch($words: String) {
 WATCH_STOCK = """subscription DemoStock($isbns: [ISBN!]!) {
   stockUpdates(isbns: $isbns) { version isSnapshot stock { total minPrice { amount currency } } }
 }"""
+CART = "query DemoCart { me { cart { lines { offer { id } } } } }"
 ADD_TO_CART = """mutation DemoAddToCart($input: AddToCartInput!) {
   addToCart(input: $input) {
     ... on Cart { total { amount currency } }
@@ -58,21 +59,27 @@ NOTIFICATIONS = """subscription DemoNotifications {
 }"""
 
 
-def play(url: str, settings: Settings, seconds: float) -> None:
-    """Plays the demo; raises Complaint unless everything arrives within its time limit."""
-    token = DataFolder(settings.data).issuer().issue(f"demo-{secrets.token_hex(4)}")
-    asyncio.run(_Demo(url, token, settings.currency, seconds).play())
+def play(url: str, settings: Settings, seconds: float, token: str | None = None) -> None:
+    """Plays the demo; raises Complaint unless everything arrives within its time limit.
+
+    Without a buyer's token one is made for a new buyer, with the key in the data folder.
+    """
+    if token is None:
+        token = DataFolder(settings.data).issuer().issue(f"demo-{secrets.token_hex(4)}")
+    asyncio.run(_Demo(url, token, seconds).play())
 
 
 class _Demo:
-    def __init__(self, url: str, token: str, currency: str, seconds: float) -> None:
-        self._url, self._token, self._currency, self._seconds = url, token, currency, seconds
+    def __init__(self, url: str, token: str, seconds: float) -> None:
+        self._url, self._token, self._seconds = url, token, seconds
         self._console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
         self._began = time.perf_counter()
 
     async def play(self) -> None:
         async with LiveClient.connected(self._url, self._token, seconds=self._seconds) as client:
             self._console.print(f"[bold]One purchase at {self._url}[/]")
+            if (await client.ask(CART))["me"]["cart"]["lines"]:
+                raise Complaint("the cart of this token's buyer is not empty, and the demo would buy what is in it")
             async with self._step("sign in to the notifications"):
                 notifications = client.follow(NOTIFICATIONS)
                 await self._soon(anext(notifications), "the notifications' snapshot")
@@ -182,7 +189,8 @@ async def _first(updates: AsyncIterator[dict], fits: Any) -> dict:
 
 
 def _has_notification(update: dict) -> bool:
-    return update["notifications"]["notification"] is not None
+    news = update["notifications"]
+    return not news["isSnapshot"] and news["notification"] is not None
 
 
 def _total(update: dict) -> int:

@@ -44,6 +44,7 @@ def run_gateway(settings: Settings, *, workers: int, inherits: str | None) -> No
         if workers == 1:
             start(_serve(settings, listening))
         else:
+            start(require_migrated(settings))
             supervise(["gateway", "--data", str(settings.data)], listening, workers)
 
 

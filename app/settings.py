@@ -145,9 +145,15 @@ class Settings(BaseSettings):
             raise InvalidSetting(
                 "BOOKSTALL_DATABASE_URL: processes of their own need PostgreSQL; or use `bookstall run`"
             )
-        for name in ("transport_url", "cache_url"):
-            if getattr(self, name).get_secret_value() == IN_PROCESS:
-                server = "RabbitMQ" if name == "transport_url" else "Redis"
-                raise InvalidSetting(
-                    f"BOOKSTALL_{name.upper()}: processes of their own need {server}; or use `bookstall run`"
-                )
+        self._require_server("transport_url", "RabbitMQ")
+        self.require_shared_cache()
+
+    def require_shared_cache(self) -> None:
+        """Raises InvalidSetting where the cache is the memory of one process."""
+        self._require_server("cache_url", "Redis")
+
+    def _require_server(self, name: str, server: str) -> None:
+        if getattr(self, name).get_secret_value() == IN_PROCESS:
+            raise InvalidSetting(
+                f"BOOKSTALL_{name.upper()}: processes of their own need {server}; or use `bookstall run`"
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -32,6 +32,7 @@ from kernel.redis_cache import RedisCache
 from messaging import inbox, outbox
 from messaging.inprocess import InProcessTransport
 from messaging.rabbit import RabbitTransport
+from messaging.rabbit_topology import Routes
 from messaging.subscription import handlers_of
 from messaging.transport import Transport
 
@@ -86,9 +87,9 @@ async def migrate_all(settings: Settings) -> None:
             raise Complaint(f"the database of {domain} cannot be migrated: {error}") from None
 
 
-async def require_migrated(settings: Settings) -> None:
+async def require_migrated(settings: Settings, domains: Sequence[str] = DOMAINS) -> None:
     """Raises Complaint where a database is not at its newest version: this process must not guess its tables."""
-    for domain in DOMAINS:
+    for domain in domains:
         try:
             behind = await pending(settings.database_of(domain), domain)
         except DatabaseError as error:
@@ -105,18 +106,7 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
     async with AsyncExitStack() as stack:
         databases: dict[str, Database] = {}
         for domain in DOMAINS:
-            try:
-                database = await open_database(
-                    settings.database_of(domain),
-                    name=domain,
-                    pool_size=settings.pool_size,
-                    statement_seconds=settings.statement_seconds,
-                    lock_seconds=settings.lock_seconds,
-                )
-            except (DatabaseError, ValueError) as error:
-                raise Complaint(f"the database of {domain} cannot be opened: {error}") from None
-            stack.push_async_callback(database.close)
-            databases[domain] = database
+            databases[domain] = await _opened(settings, domain, stack)
         transport, cache = _transport(settings), _cache(settings, stack)
         hub = Hub(LiveFeed(transport))
         stack.callback(hub.close)
@@ -134,12 +124,39 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
         )
 
 
+@asynccontextmanager
+async def open_catalog(settings: Settings) -> AsyncIterator[CatalogService]:
+    """The catalogue alone, whose database must be migrated."""
+    async with AsyncExitStack() as stack:
+        database = await _opened(settings, "catalog", stack)
+        yield CatalogService(database, _cache(settings, stack))
+
+
+async def _opened(settings: Settings, domain: str, stack: AsyncExitStack) -> Database:
+    try:
+        database = await open_database(
+            settings.database_of(domain),
+            name=domain,
+            pool_size=settings.pool_size,
+            statement_seconds=settings.statement_seconds,
+            lock_seconds=settings.lock_seconds,
+        )
+    except (DatabaseError, ValueError) as error:
+        raise Complaint(f"the database of {domain} cannot be opened: {error}") from None
+    stack.push_async_callback(database.close)
+    return database
+
+
+def routes() -> Routes:
+    """The names of the events that each domain consumes."""
+    return {domain: [event.__name__ for event in handlers_of(domain, SAGA)] for domain in DOMAINS}
+
+
 def _transport(settings: Settings) -> Transport:
     url = settings.transport_url.get_secret_value()
     if url == IN_PROCESS:
         return InProcessTransport()
-    routes = {domain: [event.__name__ for event in handlers_of(domain, SAGA)] for domain in DOMAINS}
-    return RabbitTransport(url, routes=routes, prefetch=settings.prefetch, stop_seconds=settings.stop_seconds)
+    return RabbitTransport(url, routes=routes(), prefetch=settings.prefetch, stop_seconds=settings.stop_seconds)
 
 
 def _cache(settings: Settings, stack: AsyncExitStack) -> Cache:

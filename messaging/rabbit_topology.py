@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from aio_pika.abc import AbstractChannel
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 from faststream.rabbit import ExchangeType, QueueType, RabbitExchange
 
 EXCHANGE = RabbitExchange("book_events", type=ExchangeType.TOPIC, durable=True)
@@ -42,6 +43,23 @@ async def declare(channel: AbstractChannel, routes: Routes) -> None:
         queue = await channel.declare_queue(queue_of(domain), durable=True, arguments=_consumed(domain))
         for event in sorted(events):
             await queue.bind(exchange, event)
+
+
+async def differences(connection: AbstractConnection, routes: Routes) -> tuple[list[str], list[str]]:
+    """The queues that are not there, and those that are there with other arguments; changes nothing."""
+    missing, other = [], []
+    queues = {queue_of(domain): _consumed(domain) for domain in routes}
+    queues |= {dead_queue_of(domain): _quorum() for domain in routes}
+    for name, arguments in queues.items():
+        try:
+            async with connection.channel() as channel:  # which a failure closes
+                await channel.get_queue(name)
+                await channel.declare_queue(name, durable=True, arguments=arguments)
+        except ChannelNotFoundEntity:
+            missing.append(name)
+        except ChannelPreconditionFailed:
+            other.append(name)
+    return missing, other
 
 
 def _consumed(domain: str) -> dict[str, Any]:
