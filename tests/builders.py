@@ -223,7 +223,7 @@ class Shop:
     def __init__(self, server: Server, http: httpx.AsyncClient, wait: Wait) -> None:
         self.server = server
         self.http = http
-        self.traces = Traces(server.data)
+        self.traces = Traces(server.settings)
         self._wait = wait
 
     async def eventually(self, condition: Callable[[], Awaitable[Any]]) -> Any:

@@ -11,11 +11,12 @@ import httpx
 import pytest
 from hypothesis import settings
 
+from app.devstack import Stack
 from tests.builders import Shop
 from tests.databases import databases as databases
 from tests.databases import postgresql_databases as postgresql_databases
 from tests.databases import sqlite_databases as sqlite_databases
-from tests.server import Server, running
+from tests.server import Gateway, Server, running, running_apart
 from tests.stack import postgresql as postgresql
 from tests.stack import rabbitmq as rabbitmq
 from tests.stack import rabbitmq_server as rabbitmq_server
@@ -28,6 +29,9 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 POLL_SECONDS = 0.02
+
+FORMS = ["embedded", pytest.param("stack", marks=[pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis])]
+"""All in one process, and processes of their own on PostgreSQL, RabbitMQ and Redis."""
 
 Condition = Callable[[], Awaitable[Any]]
 
@@ -50,11 +54,26 @@ def eventually() -> Callable[..., Awaitable[Any]]:
 
 
 @pytest.fixture(scope="session")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+async def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """One server with a small sample shop, shared by all tests: each brings buyers, sellers and books of its own."""
     data = tmp_path_factory.mktemp("server") / "data"
     async with running(data, settings={"BOOKSTALL_SAMPLE_BOOKS": "60"}) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+async def stack_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    """A gateway and two workers on servers that no test stops or kills, shared by all tests."""
+    with Stack() as stack:
+        data = tmp_path_factory.mktemp("stack") / "data"
+        async with running_apart(data, workers=2, settings=stack.environment) as gateway:
+            yield gateway
+
+
+@pytest.fixture(scope="session", params=FORMS)
+def server(request: pytest.FixtureRequest) -> Server:
+    """A server of each form: a test that asks for this is run on both."""
+    return request.getfixturevalue(f"{request.param}_server")
 
 
 @pytest.fixture

@@ -8,18 +8,21 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from app.settings import Settings
 from graph.auth import EmbeddedIssuer
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60.0
 READY = re.compile(r"GraphQL\s+(?P<url>http://\S+)/graphql")
+GATEWAY_READY = re.compile(r"ready at (?P<url>http://\S+)/graphql")
+WORKER_READY = re.compile(r"Health\s+(?P<url>http://\S+)/readyz")
 
-Settings = dict[str, str]
+Environment = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Said:
         return line.removeprefix("bookstall: ")
 
 
-async def bookstall(*arguments: str | Path, settings: Settings | None = None) -> Said:
+async def bookstall(*arguments: str | Path, settings: Environment | None = None) -> Said:
     """Runs a command to its end."""
     process = await _spawned(arguments, settings, err=asyncio.subprocess.PIPE)
     async with asyncio.timeout(START_SECONDS):
@@ -50,7 +53,7 @@ async def bookstall(*arguments: str | Path, settings: Settings | None = None) ->
 
 
 async def _spawned(
-    arguments: tuple[str | Path, ...], settings: Settings | None, *, err: int | IO[bytes]
+    arguments: tuple[str | Path, ...], settings: Environment | None, *, err: int | IO[bytes]
 ) -> asyncio.subprocess.Process:
     # What is compiled once serves every process of the tests, also where the machine is told to keep nothing.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(settings or {})}
@@ -65,11 +68,11 @@ class Server:
 
     command = "run"
 
-    def __init__(self, data: Path, *options: str, settings: Settings | None = None) -> None:
+    def __init__(self, data: Path, *options: str, settings: Environment | None = None) -> None:
         self.data = data
         self.url = ""
         self._options = options
-        self._settings = settings
+        self._environment = settings or {}
         self._process: asyncio.subprocess.Process | None = None
         self._log = data.parent / f"{data.name}.log"
 
@@ -77,8 +80,12 @@ class Server:
         """Returns when the server says that it is ready; fails with what it said when it does not become so."""
         with self._log.open("ab") as log:
             arguments = (self.command, "--data", self.data, "--port", "0", *self._options)
-            self._process = await _spawned(arguments, self._settings, err=log)
-        self.url = (await self.says(until)).groupdict().get("url", "")
+            self._process = await _spawned(arguments, self._environment, err=log)
+        try:
+            self.url = (await self.says(until)).groupdict().get("url", "")
+        except BaseException:
+            await self.kill()
+            raise
 
     async def says(self, expected: re.Pattern[str]) -> re.Match[str]:
         """Returns when the server has said this; fails with what it said instead."""
@@ -104,6 +111,12 @@ class Server:
         """Ctrl-C; the exit code."""
         return await self._end(signal.SIGINT)
 
+    @property
+    def settings(self) -> Settings:
+        """What it runs on."""
+        names = {name.removeprefix("BOOKSTALL_").lower(): value for name, value in self._environment.items()}
+        return Settings.load(**names, data=self.data)
+
     def token(self, name: str, role: str = "buyer") -> str:
         """A token that speaks for somebody."""
         return EmbeddedIssuer(self.data).issue(name, role)
@@ -127,12 +140,45 @@ class Server:
         return code
 
 
+class Gateway(Server):
+    """`bookstall gateway`."""
+
+    command = "gateway"
+
+    async def start(self, until: re.Pattern[str] = GATEWAY_READY) -> None:
+        await super().start(until)
+
+
+class Worker(Server):
+    """`bookstall worker`, whose `url` answers health alone."""
+
+    command = "worker"
+
+    async def start(self, until: re.Pattern[str] = WORKER_READY) -> None:
+        await super().start(until)
+
+
 @asynccontextmanager
-async def running(data: Path, *options: str, settings: Settings | None = None) -> AsyncIterator[Server]:
+async def running(data: Path, *options: str, settings: Environment | None = None) -> AsyncIterator[Server]:
     """A server for the time of the block."""
-    server = Server(data, *options, settings=settings)
-    await server.start()
-    try:
+    async with _all_running(server := Server(data, *options, settings=settings)):
         yield server
-    finally:
-        await server.stop()
+
+
+@asynccontextmanager
+async def running_apart(data: Path, *, workers: int, settings: Environment) -> AsyncIterator[Gateway]:
+    """A gateway and workers as processes of their own, over databases that are migrated first, for the block."""
+    said = await bookstall("migrate", "--data", data, settings=settings)
+    assert said.code == 0, said
+    gateway = Gateway(data, settings=settings)
+    async with _all_running(gateway, *(Worker(data, settings=settings) for _ in range(workers))):
+        yield gateway
+
+
+@asynccontextmanager
+async def _all_running(*servers: Server) -> AsyncIterator[None]:
+    async with AsyncExitStack() as started:
+        for server in servers:
+            await server.start()
+            started.push_async_callback(server.stop)
+        yield

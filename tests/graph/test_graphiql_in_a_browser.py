@@ -109,9 +109,9 @@ async def desk_at(browser: Browser, server: Server) -> AsyncIterator[Desk]:
 
 
 async def test_a_visitor_buys_a_book_with_the_example_tabs_as_they_are(
-    browser: Browser, server: Server, tmp_path: Path
+    browser: Browser, embedded_server: Server, tmp_path: Path
 ) -> None:
-    async with desk_at(browser, server) as desk:
+    async with desk_at(browser, embedded_server) as desk:
         found = await desk.ask()
         await desk.sees(found["books"]["nodes"][0]["title"])
         await desk.page.screenshot(path=tmp_path / "search.png")
@@ -138,8 +138,8 @@ async def test_a_visitor_buys_a_book_with_the_example_tabs_as_they_are(
         await desk.sees(f"Your order {bought['order']['number']} is paid")
 
 
-async def test_a_visitor_watches_the_stock_of_a_book(browser: Browser, server: Server) -> None:
-    async with desk_at(browser, server) as desk:
+async def test_a_visitor_watches_the_stock_of_a_book(browser: Browser, embedded_server: Server) -> None:
+    async with desk_at(browser, embedded_server) as desk:
         await desk.open_tab("StockUpdates")
         await desk.play()
         await desk.sees('"isSnapshot": true')
@@ -148,8 +148,8 @@ async def test_a_visitor_watches_the_stock_of_a_book(browser: Browser, server: S
         assert [urlsplit(socket).path for socket in desk.sockets] == ["/graphql"]
 
 
-async def test_selling_twice_finds_the_same_stall_and_listing(browser: Browser, server: Server) -> None:
-    async with desk_at(browser, server) as desk:
+async def test_selling_twice_finds_the_same_stall_and_listing(browser: Browser, embedded_server: Server) -> None:
+    async with desk_at(browser, embedded_server) as desk:
         await desk.open_tab("PublishListing")
         first, second = await desk.ask(), await desk.ask()
         assert first["publishListing"]["__typename"] == "Listing", first
@@ -157,8 +157,8 @@ async def test_selling_twice_finds_the_same_stall_and_listing(browser: Browser, 
         assert second["registerSeller"]["code"] == "ALREADY_REGISTERED"
 
 
-async def test_a_refused_subscription_shows_why(browser: Browser, server: Server) -> None:
-    async with desk_at(browser, server) as desk:
+async def test_a_refused_subscription_shows_why(browser: Browser, embedded_server: Server) -> None:
+    async with desk_at(browser, embedded_server) as desk:
         await desk.open_tab("OrderUpdates")
         await desk.play()
         await desk.sees('"code": "NOT_FOUND"')
@@ -167,17 +167,17 @@ async def test_a_refused_subscription_shows_why(browser: Browser, server: Server
         await desk.sees("The socket was closed: 4401")
 
 
-async def test_a_first_visit_opens_the_tabs_of_one_purchase(browser: Browser, server: Server) -> None:
-    async with desk_at(browser, server) as desk:
+async def test_a_first_visit_opens_the_tabs_of_one_purchase(browser: Browser, embedded_server: Server) -> None:
+    async with desk_at(browser, embedded_server) as desk:
         assert await desk.page.get_by_role("tab").all_inner_texts() == TABS
-        session = await (await desk.page.request.get(f"{server.url}/graphiql/session")).json()
+        session = await (await desk.page.request.get(f"{embedded_server.url}/graphiql/session")).json()
         await expect(desk.page.locator(".bookstall-wordmark")).to_contain_text(session["viewer"])
 
 
 async def test_a_reload_keeps_the_tabs_and_the_one_that_was_open(
-    browser: Browser, server: Server, eventually: Callable[..., Awaitable[Any]]
+    browser: Browser, embedded_server: Server, eventually: Callable[..., Awaitable[Any]]
 ) -> None:
-    async with desk_at(browser, server) as desk:
+    async with desk_at(browser, embedded_server) as desk:
         await desk.open_tab("Checkout")
         await eventually(lambda: desk.page.evaluate(f"{STORED_TAB} === {TABS.index('Checkout')}"))
         await desk.page.reload()
@@ -185,17 +185,19 @@ async def test_a_reload_keeps_the_tabs_and_the_one_that_was_open(
         assert await desk.page.get_by_role("tab").all_inner_texts() == TABS
 
 
-async def test_the_visitors_own_authorization_takes_the_place_of_the_sessions(browser: Browser, server: Server) -> None:
-    async with desk_at(browser, server) as desk:
-        own = f"Bearer {server.token('bob')}"
+async def test_the_visitors_own_authorization_takes_the_place_of_the_sessions(
+    browser: Browser, embedded_server: Server
+) -> None:
+    async with desk_at(browser, embedded_server) as desk:
+        own = f"Bearer {embedded_server.token('bob')}"
         await desk.write("Headers", {"authorization": own})
         await desk.ask()
         asked = [request for request in desk.requests if request.url.endswith("/graphql")]
         assert await asked[-1].header_value("authorization") == own
 
 
-async def test_a_session_is_renewed_before_its_token_expires(browser: Browser, server: Server) -> None:
-    async with desk_at(browser, server) as desk:
+async def test_a_session_is_renewed_before_its_token_expires(browser: Browser, embedded_server: Server) -> None:
+    async with desk_at(browser, embedded_server) as desk:
         await desk.ask()
         await desk.page.clock.install()
         await desk.page.clock.fast_forward("01:00:00")

@@ -149,7 +149,7 @@ async def test_a_seller_hears_when_the_last_copy_is_sold(shop: Shop) -> None:
     stock = (await offer.book())["stock"]
     assert (stock["minPrice"], stock["maxPrice"], stock["averagePrice"]) == (None, None, None)
     assert (await offer.book())["offers"]["nodes"] == []
-    assert len(shop.traces.events("sellers", "BookSold", BookISBN=offer.isbn)) == 1
+    assert len(await shop.traces.events("sellers", "BookSold", BookISBN=offer.isbn)) == 1
     assert (await offer.listing())["onHand"] == 0
 
 
@@ -161,7 +161,7 @@ async def test_the_same_checkout_again_is_the_same_order(shop: Shop) -> None:
 
     assert (first["replayed"], again["replayed"]) == (False, True)
     assert again["order"]["id"] == first["order"]["id"]
-    assert shop.traces.orders_of(buyer.name) == ["PAID"]
+    assert await shop.traces.orders_of(buyer.name) == ["PAID"]
     assert shop.traces.charged([first["order"]]) == [1250]
 
 
@@ -173,7 +173,7 @@ async def test_a_key_belongs_to_one_request_of_one_buyer(shop: Shop) -> None:
     reused = await buyer.checks_out(key=key, amount="25.00")
 
     assert (reused["code"], reused["path"]) == ("IDEMPOTENCY_KEY_REUSED", ["input", "idempotencyKey"])
-    assert shop.traces.orders_of(buyer.name) == ["PAID"]
+    assert await shop.traces.orders_of(buyer.name) == ["PAID"]
     assert [line["quantity"] for line in (await buyer.cart())["lines"]] == [2]
     neighbour = shop.buyer()
     await neighbour.adds(offer)
@@ -242,7 +242,7 @@ async def test_a_purchase_publishes_what_others_were_promised(shop: Shop) -> Non
     order = await buyer.settled(await buyer.buys(offer))
 
     for name in ("OrderCreated", "OrderPaid"):
-        [event] = shop.traces.events("orders", name, CustomerId=buyer.name)
+        [event] = await shop.traces.events("orders", name, CustomerId=buyer.name)
         assert (event["TotalAmount"], event["Currency"], event["Number"]) == (12.5, "EUR", order["number"])
         [item] = event["OrderItems"]
         assert (item["BookISBN"], item["Quantity"], item["UnitPrice"]) == (offer.isbn, 1, 12.5)

@@ -23,8 +23,8 @@ async def nothing_left_behind(buyer: Buyer, *offers: Offer) -> AsyncIterator[Non
     yield
     orders = (await buyer.ask(documents.ORDERS))["orders"]["nodes"]
     assert traces.charged(orders) == []
-    assert traces.events("orders", "OrderCreated", CustomerId=buyer.name) == []
-    assert traces.events("orders", "OrderPaid", CustomerId=buyer.name) == []
+    assert await traces.events("orders", "OrderCreated", CustomerId=buyer.name) == []
+    assert await traces.events("orders", "OrderPaid", CustomerId=buyer.name) == []
     assert (await buyer.cart())["lines"] == cart
     for before, after in zip(stocks, [await offer.stock() for offer in offers], strict=True):
         assert (after["onHand"], after["held"]) == (before["onHand"], 0)
@@ -34,7 +34,7 @@ async def test_an_empty_cart_is_not_bought(shop: Shop) -> None:
     buyer = shop.buyer()
     async with nothing_left_behind(buyer):
         assert codes(await buyer.checks_out(amount="0.00")) == [("CART_EMPTY", None)]
-    assert shop.traces.orders_of(buyer.name) == []
+    assert await shop.traces.orders_of(buyer.name) == []
 
 
 async def test_the_amount_must_be_the_cart_s_total(shop: Shop) -> None:
@@ -47,7 +47,7 @@ async def test_the_amount_must_be_the_cart_s_total(shop: Shop) -> None:
     assert (problem["code"], problem["path"]) == ("AMOUNT_MISMATCH", AMOUNT)
     assert (problem["agreed"]["amount"], problem["total"]["amount"]) == ("12.49", "12.50")
     assert rejected["failedOrder"] is None
-    assert shop.traces.orders_of(buyer.name) == []
+    assert await shop.traces.orders_of(buyer.name) == []
 
 
 @pytest.mark.parametrize("amount", ["12.505", "-12.50", "0", "99999999999999999999"])

@@ -22,7 +22,7 @@ async def test_the_last_copy_is_sold_once(shop: Shop) -> None:
     assert [kinds(outcome["problems"]) for outcome in rejected] == [["OutOfStock"]] * (BUYERS - 1)
     orders = [order for outcome in outcomes if (order := outcome.get("order") or outcome.get("failedOrder"))]
     assert shop.traces.charged(orders) == [1250]
-    states = [state for buyer in buyers for state in shop.traces.orders_of(buyer.name)]
+    states = [state for buyer in buyers for state in await shop.traces.orders_of(buyer.name)]
     assert states.count("PAID") == 1
     assert set(states) <= {"PAID", "REJECTED"}
     [(winner, paid)] = [
@@ -58,7 +58,7 @@ async def test_one_key_sent_fifty_times_at_once_is_one_order(shop: Shop) -> None
 
     assert set(kinds(outcomes)) <= {"CheckoutCompleted", "CheckoutPending"}
     [order_id] = {outcome["order"]["id"] for outcome in outcomes}
-    assert shop.traces.orders_of(buyer.name) == ["PAID"]
+    assert await shop.traces.orders_of(buyer.name) == ["PAID"]
     assert shop.traces.charged([{"id": order_id}]) == [1250]
     again = await buyer.checks_out(key=key, amount="12.50")
     assert again["replayed"]
@@ -74,7 +74,7 @@ async def test_one_cart_sent_with_many_keys_at_once_is_bought_once(shop: Shop) -
 
     assert kinds(outcomes).count("CheckoutCompleted") == 1
     assert set(kinds(outcomes)) <= {"CheckoutCompleted", "CheckoutInProgress", "CheckoutRejected"}
-    assert shop.traces.orders_of(buyer.name) == ["PAID"]
+    assert await shop.traces.orders_of(buyer.name) == ["PAID"]
     assert (await buyer.cart())["lines"] == []
 
 
