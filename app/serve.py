@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import socket
 
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from app.data_folder import DataFolder
@@ -69,8 +71,8 @@ async def _first_start(shop: Shop, folder: DataFolder, stop: asyncio.Event) -> N
 
 def _announce(settings: Settings, listening: socket.socket) -> None:
     url = url_of(listening)
-    option = f" --data {settings.data}"
-    console.print(f"[bold green]Bookstall is ready[/], its data are in {settings.data}", soft_wrap=True)
+    option = escape(f" --data {shlex.quote(str(settings.data))}")
+    console.print(f"[bold green]Bookstall is ready[/], its data are in {escape(str(settings.data))}", soft_wrap=True)
     console.print(f"  GraphiQL  [bold]{url}/graphiql[/]  (signed in as {settings.sample_buyer})", soft_wrap=True)
     console.print(f"  GraphQL   {url}/graphql  (HTTP and websocket)")
     console.print(f"  Demo      .venv/bin/bookstall demo --url {url}{option}", soft_wrap=True)

@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     def _named(cls, path: object) -> object:
         if path == "":
             raise ValueError("the data folder needs a name")
-        return path
+        return Path(path).expanduser() if isinstance(path, str | Path) else path
 
     @field_validator("currency")
     @classmethod

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -124,9 +126,19 @@ async def test_a_data_folder_may_have_any_name_and_a_terminal_few_characters(tmp
     assert said.code == 0, said
     assert {"orders.db", "sellers.db", "lock"} <= set(names_in(folder))
     assert names_in(tmp_path) == [folder.name]
+    server = Server(folder, "--no-samples")
+    await server.start(until=re.compile(rf"its data are in {re.escape(str(folder))}\n"))
+    assert shlex.quote(str(folder)) in (await server.says(re.compile("demo .*"))).string
+    assert await server.stop() == 0
     refused = await bookstall("run", "--data", folder / "lock", settings={"PYTHONIOENCODING": "ascii"})
     assert refused.complaint.startswith("the data folder ")
     assert "?" in refused.complaint
+
+
+async def test_a_data_folder_may_be_below_the_home_folder(tmp_path: Path) -> None:
+    said = await bookstall("migrate", "--data", "~/shop", settings={"HOME": str(tmp_path)})
+    assert said.code == 0, said
+    assert names_in(tmp_path) == ["shop"]
 
 
 # --- settings ----------------------------------------------------------------------------------------------------
