@@ -71,14 +71,14 @@ async def test_a_data_folder_that_cannot_be_made_is_refused_also_for_root(
     assert said.complaint.startswith(f"the data folder {tmp_path / where} cannot be written: ")
 
 
-async def test_a_data_folder_that_a_server_uses_is_refused_to_another_one(server: Server) -> None:
-    lock = (server.data / "lock").read_text()
+async def test_a_data_folder_that_a_server_uses_is_refused_to_another_one(embedded_server: Server) -> None:
+    lock = (embedded_server.data / "lock").read_text()
     for command in ("run", "migrate"):
-        said = await bookstall(command, "--data", server.data, *(["--port", "0"] if command == "run" else []))
+        said = await bookstall(command, "--data", embedded_server.data, *(["--port", "0"] if command == "run" else []))
         assert said.complaint == (
-            f"the data folder {server.data} belongs to another running server (process {lock.strip()})"
+            f"the data folder {embedded_server.data} belongs to another running server (process {lock.strip()})"
         )
-    assert (server.data / "lock").read_text() == lock
+    assert (embedded_server.data / "lock").read_text() == lock
 
 
 async def test_a_garbled_token_key_keeps_the_server_from_starting(data: Path) -> None:
@@ -241,11 +241,11 @@ async def test_a_demo_against_a_silent_server_gives_up_after_its_time_limit(tmp_
 
 
 async def test_a_demo_with_the_key_of_another_server_says_that_the_folder_is_the_wrong_one(
-    server: Server, tmp_path: Path
+    embedded_server: Server, tmp_path: Path
 ) -> None:
-    said = await bookstall("demo", "--url", server.url, "--data", tmp_path)
+    said = await bookstall("demo", "--url", embedded_server.url, "--data", tmp_path)
     assert said.complaint == (
-        f"the server at {server.url} closed the connection: "
+        f"the server at {embedded_server.url} closed the connection: "
         "it does not know the key of the token, which comes from another data folder"
     )
 
@@ -260,9 +260,9 @@ async def test_a_demo_against_a_shop_without_books_says_that_there_are_none(data
 
 
 async def test_a_demo_against_a_running_shop_plays_a_purchase_with_the_milliseconds_of_each_step(
-    server: Server,
+    embedded_server: Server,
 ) -> None:
-    said = await bookstall("demo", "--url", server.url, "--data", server.data)
+    said = await bookstall("demo", "--url", embedded_server.url, "--data", embedded_server.data)
     assert (said.code, said.err) == (0, "")
     steps = [line.split(" ms  ") for line in said.out.splitlines() if " ms  " in line]
     assert all(milliseconds.strip().removeprefix("at").strip().isdecimal() for milliseconds, _ in steps)
