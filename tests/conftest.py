@@ -31,7 +31,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 POLL_SECONDS = 0.02
 
 FORMS = ["embedded", pytest.param("stack", marks=[pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis])]
-"""All in one process, and processes of their own on PostgreSQL, RabbitMQ and Redis."""
+"""All in one process; and processes of their own on PostgreSQL, RabbitMQ and Redis."""
+SAMPLES = {"BOOKSTALL_SAMPLE_BOOKS": "60"}
 
 Condition = Callable[[], Awaitable[Any]]
 
@@ -57,16 +58,19 @@ def eventually() -> Callable[..., Awaitable[Any]]:
 async def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """One server with a small sample shop, shared by all tests: each brings buyers, sellers and books of its own."""
     data = tmp_path_factory.mktemp("server") / "data"
-    async with running(data, settings={"BOOKSTALL_SAMPLE_BOOKS": "60"}) as started:
+    async with running(data, settings=SAMPLES) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 async def stack_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    """A gateway and two workers on servers that no test stops or kills, shared by all tests."""
+    """A gateway and two workers with the same sample shop, on servers that no test stops or kills."""
+    data = tmp_path_factory.mktemp("stack") / "data"
     with Stack() as stack:
-        data = tmp_path_factory.mktemp("stack") / "data"
-        async with running_apart(data, workers=2, settings=stack.environment) as gateway:
+        settings = SAMPLES | stack.environment
+        async with running(data, settings=settings):
+            """The first start loads the samples."""
+        async with running_apart(data, workers=2, settings=settings) as gateway:
             yield gateway
 
 
