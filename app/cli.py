@@ -123,6 +123,18 @@ def migrate(data: Data = None) -> None:
 
 
 @app.command()
+def seed(data: Data = None) -> None:
+    """Load the sample shop, again without doubling anything, and end.
+
+    Example: bookstall seed --data .bookstall
+    """
+    settings = load(data=data)
+    from app.serve import seed
+
+    seed(settings)
+
+
+@app.command()
 def token(
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Who the token speaks for.")],
     role: Annotated[str, typer.Option(help="buyer, seller or operator.")] = "buyer",

@@ -43,6 +43,13 @@ class LiveFeed:
             missed()
 
 
+class NoFeed:
+    """Fulfils the graph's `Changes` where nobody watches: a worker needs no copy of every event."""
+
+    def listen(self, receive: Callable[[Change], None], missed: Callable[[], None]) -> None:
+        """Nothing will come."""
+
+
 def changes_of(event: Event) -> Iterator[Change]:
     """The topics that an event changes."""
     match event:

@@ -24,6 +24,25 @@ def run(settings: Settings, *, samples: bool) -> None:
     start(_serve(settings, samples=samples))
 
 
+def seed(settings: Settings) -> None:
+    """Loads the sample shop and returns when all its events have arrived; raises Complaint where it cannot."""
+    start(_seed(settings))
+
+
+async def _seed(settings: Settings) -> None:
+    stop = stop_on_signals()
+    folder = DataFolder(settings.data)
+    with folder.held():
+        await migrate_all(settings)
+        async with open_shop(settings, live=False) as shop:
+            working = worker(shop)
+            await working.start()
+            try:
+                await _first_start(shop, folder, stop)
+            finally:
+                await working.stop()
+
+
 async def _serve(settings: Settings, *, samples: bool) -> None:
     stop = stop_on_signals()
     listening = listen(settings.host, settings.port)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.complaint import Complaint
 from app.data_folder import DataFolder
-from app.live_feed import LiveFeed
+from app.live_feed import LiveFeed, NoFeed
 from app.mail import EmlFiles
 from app.metrics import Metrics
 from app.neighbours import StockOfInventory, TitlesOfCatalog
@@ -93,13 +93,15 @@ async def require_migrated(settings: Settings, domains: Sequence[str] = DOMAINS)
         try:
             behind = await pending(settings.database_of(domain), domain)
         except DatabaseError as error:
-            raise Complaint(f"the database of {domain} does not answer: {error}") from None
+            raise Complaint(
+                f"the database of {domain} does not answer: {error}; `bookstall migrate` makes one that is missing"
+            ) from None
         if behind:
             raise Complaint(f"the database of {domain} is not at this version: run `bookstall migrate`")
 
 
 @asynccontextmanager
-async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
+async def open_shop(settings: Settings, *, live: bool = True) -> AsyncIterator[Shop]:
     """Opens the databases, which must be migrated, and builds the services; closes all at the end."""
     folder = DataFolder(settings.data)
     folder.make()
@@ -108,7 +110,7 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
         for domain in DOMAINS:
             databases[domain] = await _opened(settings, domain, stack)
         transport, cache = _transport(settings), _cache(settings, stack)
-        hub = Hub(LiveFeed(transport))
+        hub = Hub(LiveFeed(transport) if live else NoFeed())
         stack.callback(hub.close)
         meter = Metrics(databases, hub.watchers)
         services = _services(settings, folder, databases, cache, hub, meter)

@@ -106,7 +106,7 @@ async def _work(settings: Settings, domains: Sequence[str]) -> None:
     stop = stop_on_signals()
     with contextlib.closing(listen(settings.host, settings.port)) as listening:
         await require_migrated(settings)
-        async with open_shop(settings) as shop:
+        async with open_shop(settings, live=False) as shop:
             working = worker(shop, domains)
             await working.start()
             try:

@@ -204,7 +204,9 @@ async def _in_postgresql(url: URL, work: Callable[[Connection], None]) -> None:
 
     from kernel.postgresql_errors import DRIVER_ERRORS, translated
 
-    engine = create_async_engine(url.set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    # SQLAlchemy hands a URL's options to asyncpg as they are named there: `ssl`, where libpq says `sslmode`.
+    options = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+    engine = create_async_engine(url.set(drivername="postgresql+asyncpg", query=options), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})

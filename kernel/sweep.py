@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+from kernel.cache import CacheUnavailable
+from kernel.database import Unavailable
 from kernel.logging import log
 
 _log = log(__name__)
@@ -43,7 +46,7 @@ class Sweep:
             except Exception as error:
                 failures += 1
                 failed(self.name)
-                _log.warning("a sweep failed and will try again", sweep=self.name, failures=failures, exc_info=error)
+                self._report(failures, error)
                 await self._pause(min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LONGEST_PAUSE_SECONDS))
             else:
                 failures = 0
@@ -54,6 +57,13 @@ class Sweep:
         """Ends the sweep after the step that runs."""
         self._stopped.set()
         self._signal.set()
+
+    def _report(self, failures: int, error: Exception) -> None:
+        fields: dict[str, Any] = {"sweep": self.name, "failures": failures}
+        if isinstance(error, Unavailable | CacheUnavailable):  # no fault of the program's
+            _log.warning("a sweep waits for what is away", reason=str(error) or type(error).__name__, **fields)
+        else:
+            _log.warning("a sweep failed and will try again", exc_info=error, **fields)
 
     async def _wait(self, seconds: float) -> None:
         try:

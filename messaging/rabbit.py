@@ -185,6 +185,8 @@ class RabbitTransport:
     async def _check_incoming(self, channel: AbstractChannel) -> None:
         if self._resting:
             return
+        # A binding that somebody deleted is not noticed where another domain still takes the event.
+        await declare(channel, self._routes)
         queues = [queue_of(domain) for domain in self._intakes]
         if self._watched_queue:
             queues.append(self._watched_queue)

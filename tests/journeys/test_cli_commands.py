@@ -15,6 +15,7 @@ COMMANDS = (
     "gateway",
     "worker",
     "migrate",
+    "seed",
     "token",
     "demo",
     "doctor",
