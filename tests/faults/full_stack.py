@@ -25,7 +25,8 @@ from tests.faults.ledger import AT_REST, broken, copy_databases
 from tests.server import Server
 
 IS_READY = re.compile(r"(?:ready at|Health)\s+(?P<url>http://\S+)/(?:graphql|readyz)")
-REST_SECONDS = 25.0
+REST_SECONDS = 90.0
+"""Ample: a machine may have other things to do."""
 
 
 class Count(NamedTuple):

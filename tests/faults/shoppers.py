@@ -13,7 +13,7 @@ import httpx
 
 from graph.errors import Code
 from tests import documents
-from tests.builders import Answer, Buyer, Shop
+from tests.builders import Answer, Buyer, Offer, Shop
 from tests.conftest import wait_until
 
 PATIENCE_SECONDS = 300.0
@@ -48,9 +48,9 @@ class PatientBuyer(Buyer):
 class Shopper:
     """Buys again and again from the same offers, whatever happens to the server."""
 
-    def __init__(self, buyer: Buyer, offers: Sequence[str]) -> None:
+    def __init__(self, buyer: Buyer, offers: Sequence[Offer]) -> None:
         self.buyer = PatientBuyer(buyer)
-        self._offers = offers
+        self.offers = offers
         self.answers: dict[str, Answer] = {}
         """The last answer to each idempotency key."""
 
@@ -71,8 +71,8 @@ class Shopper:
 
     async def _fill_cart(self) -> str:
         await self.buyer.ask(documents.CLEAR_CART)
-        for offer in random.sample(self._offers, k=2):
-            await self.buyer.ask(documents.ADD_TO_CART, input={"offerId": offer, "quantity": 1})
+        for offer in random.sample(self.offers, k=2):
+            await self.buyer.adds(offer)
         return (await self.buyer.cart())["total"]["amount"]
 
     async def _check_out(self, key: str, total: str) -> Answer | None:
@@ -82,7 +82,7 @@ class Shopper:
 
 async def shoppers(shop: Shop, count: int) -> list[Shopper]:
     """So many buyers, who all want the same three offers."""
-    offers = [(await shop.offer(copies=1000)).id for _ in range(3)]
+    offers = [await shop.offer(copies=1000) for _ in range(3)]
     return [Shopper(shop.buyer(), offers) for _ in range(count)]
 
 

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from domains.catalog import repository
+from domains.catalog.copies import Copies
 from graph.nodes import decode_id
+from kernel.redis_cache import RedisCache
 from tests.builders import Shop
 from tests.faults.full_stack import Marketplace, off_the_loop, queues_are_on_disk
 from tests.faults.shoppers import Shopper, shoppers
@@ -49,6 +52,15 @@ def more_is_bought(people: Sequence[Shopper]) -> Callable[[], Awaitable[bool]]:
         return bought(people) > before
 
     return is_more
+
+
+async def redis_has_what_the_database_has(marketplace: Marketplace) -> bool:
+    """Whether what is offered of every book is copied, and right."""
+    stored = await repository.offers_after(marketplace.database("catalog").read(), "", 1000)
+    cache = RedisCache(marketplace.servers.cache_url, call_seconds=10)
+    copies = await Copies(cache).offers([stock.isbn for stock in stored])
+    await cache.close()
+    return copies == {stock.isbn: stock for stock in stored}
 
 
 async def every_acknowledged_order_is_there(marketplace: Marketplace, people: Sequence[Shopper]) -> None:
@@ -114,6 +126,7 @@ async def test_checkouts_do_not_notice_that_redis_is_dead_and_what_it_shows_is_r
 ) -> None:
     redis = marketplace.servers.redis
     people = await shoppers(stalls, SHOPPERS)
+    await stalls.offer(copies=7)  # which nobody buys: its copy comes back without an event
     async with everybody_buys(people, times=2):
         await eventually(more_is_bought(people))
         await off_the_loop(redis.kill)
@@ -122,5 +135,6 @@ async def test_checkouts_do_not_notice_that_redis_is_dead_and_what_it_shows_is_r
     async with everybody_buys(people):
         await off_the_loop(redis.start)
     await marketplace.comes_to_rest()
+    await eventually(lambda: redis_has_what_the_database_has(marketplace), seconds=60)
     await every_acknowledged_order_is_there(marketplace, people)
     assert [shopper.buyer.put_off for shopper in people] == [[]] * SHOPPERS
