@@ -9,16 +9,35 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from app.settings import Settings
+from app.wiring import migrate_all
+from app.worker import sender, worker
 from graph.http import build_graph_app
-from tests.conftest import wait_until
+from tests.conftest import FORMS, wait_until
 from tests.graph.market import Market, open_market
+from tests.server import Server
 
 
 @pytest.fixture(scope="session")
-async def market(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Market]:
-    """The marketplace."""
-    async with open_market(tmp_path_factory.mktemp("market")) as opened:
+async def embedded_market(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Market]:
+    """The marketplace in one process."""
+    settings = Settings.load(data=tmp_path_factory.mktemp("market"))
+    await migrate_all(settings)
+    async with open_market(settings, worker) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+async def stack_market(stack_server: Server) -> AsyncIterator[Market]:
+    """The marketplace as one more gateway of the full stack."""
+    async with open_market(stack_server.settings, sender) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session", params=FORMS)
+def market(request: pytest.FixtureRequest) -> Market:
+    """The marketplace in each form: a test that asks for this is run on both."""
+    return request.getfixturevalue(f"{request.param}_market")
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,11 @@
-"""A marketplace in this process: the real domains on fresh SQLite files behind the real endpoint, as clients see it."""
+"""A marketplace in this process: the real domains behind the real endpoint, as clients see it."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +13,8 @@ import httpx
 from starlette.applications import Starlette
 
 from app.settings import Settings
-from app.wiring import Shop, migrate_all, open_shop
-from app.worker import worker
+from app.wiring import Shop, open_shop
+from app.worker import Worker
 from domains.catalog import AddBook
 from domains.sellers import PublishListing, RegisterSeller
 from graph.auth import EMBEDDED_ISSUER
@@ -199,15 +198,13 @@ class Market:
 
 
 @asynccontextmanager
-async def open_market(folder: Path) -> AsyncIterator[Market]:
-    """A marketplace with nothing in it."""
-    settings = Settings(data=folder)
-    await migrate_all(settings)
+async def open_market(settings: Settings, working: Callable[[Shop], Worker]) -> AsyncIterator[Market]:
+    """A marketplace over migrated databases; `working` does in this process what nobody else does."""
     async with AsyncExitStack() as stack:
         shop = await stack.enter_async_context(open_shop(settings))
-        working = worker(shop)
-        await working.start()
-        stack.push_async_callback(working.stop)
+        work = working(shop)
+        await work.start()
+        stack.push_async_callback(work.stop)
         app = Starlette(routes=build_graph_app(shop.services, shop.issuer))
         transport = httpx.ASGITransport(app)
         http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://market"))

@@ -47,13 +47,13 @@ async def calls_of(market: Market, client: Client, document: str) -> Counter[str
     return calls
 
 
-async def test_a_hundred_orders_cost_as_many_loads_as_one(market: Market) -> None:
+async def test_many_orders_cost_as_many_loads_as_one(market: Market) -> None:
     buyer = market.buyer()
-    offers = [await market.offer(copies=20) for _ in range(10)]
+    offers = [await market.offer(copies=9) for _ in range(5)]
     await buyer.buy(offers[0])
     for_one = await calls_of(market, buyer, ORDERS)
-    for number in range(1, 100):
-        await buyer.buy(offers[number % 10])
+    for number in range(1, 20):
+        await buyer.buy(offers[number % 5])
     assert await calls_of(market, buyer, ORDERS) == for_one
     assert max(for_one.values()) <= 3
 
