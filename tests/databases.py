@@ -14,7 +14,8 @@ from app.devstack import PostgreSQL
 from kernel.database import Database, open_database
 from kernel.migrations import migrate
 
-KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+ON_POSTGRESQL = [pytest.param("postgresql", marks=pytest.mark.postgresql)]
+KINDS = ["sqlite", *ON_POSTGRESQL]
 
 TABLES = """
     SELECT string_agg(format('DELETE FROM %I', tablename), ';') FROM pg_tables

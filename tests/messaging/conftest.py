@@ -1,31 +1,21 @@
-"""Two domains' databases with nothing but outbox and inbox, and what carries events between them."""
+"""Two domains' databases, of which outbox and inbox are used alone, and what carries events between them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aio_pika
 import pytest
-from sqlalchemy import create_engine
 
 from app.devstack import RabbitMQ
-from kernel.database import Database, open_database
+from kernel.database import Database
 from messaging.inprocess import InProcessTransport
 from messaging.rabbit import RabbitTransport
 from messaging.rabbit_topology import DEAD_EXCHANGE, EXCHANGE, dead_queue_of, queue_of
-from messaging.tables import metadata
 from messaging.transport import Transport
+from tests.databases import Databases, opened
 
 ROUTES = {"receiver": ["StockReleased"]}
-
-
-async def open_messaging_database(folder: Path, name: str) -> Database:
-    path = folder / f"{name}.db"
-    engine = create_engine(f"sqlite:///{path}")
-    metadata.create_all(engine)
-    engine.dispose()
-    return await open_database(f"sqlite:///{path}", name=name)
 
 
 async def forget_topology(url: str) -> None:
@@ -39,19 +29,17 @@ async def forget_topology(url: str) -> None:
 
 
 @pytest.fixture
-async def sender(tmp_path: Path) -> AsyncIterator[Database]:
+async def sender(databases: Databases) -> AsyncIterator[Database]:
     """The database of the domain that publishes."""
-    database = await open_messaging_database(tmp_path, "sender")
-    yield database
-    await database.close()
+    async with opened(await databases.empty("orders"), "sender") as database:
+        yield database
 
 
 @pytest.fixture
-async def receiver(tmp_path: Path) -> AsyncIterator[Database]:
+async def receiver(databases: Databases) -> AsyncIterator[Database]:
     """The database of a domain that consumes."""
-    database = await open_messaging_database(tmp_path, "receiver")
-    yield database
-    await database.close()
+    async with opened(await databases.empty("inventory"), "receiver") as database:
+        yield database
 
 
 @pytest.fixture(params=["in process", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])

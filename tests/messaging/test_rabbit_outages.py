@@ -22,10 +22,14 @@ from messaging.rabbit import RabbitTransport
 from messaging.rabbit_topology import EXCHANGE, queue_of
 from messaging.relay import Relay
 from messaging.transport import PublishFailed
+from tests.databases import ON_POSTGRESQL
 from tests.messaging.conftest import ROUTES
 from tests.messaging.recorder import Recorder, connected, only_message, released, written
 
 pytestmark = pytest.mark.rabbitmq
+
+on_postgresql = pytest.mark.parametrize("databases", ON_POSTGRESQL, indirect=True)
+"""Slow stories are told once, on what stands beside RabbitMQ."""
 
 
 def message() -> Message:
@@ -88,6 +92,7 @@ def is_away(transport: RabbitTransport) -> Callable:
     return away
 
 
+@on_postgresql
 async def test_a_process_starts_while_the_broker_is_away_and_delivers_when_it_comes(
     broker: RabbitMQ, rabbit: RabbitTransport, sender: Database, receiver: Database, eventually: Callable
 ) -> None:
@@ -107,6 +112,7 @@ async def test_a_process_starts_while_the_broker_is_away_and_delivers_when_it_co
     await eventually(lambda: handler.has(1))
 
 
+@on_postgresql
 async def test_a_broker_that_is_killed_while_events_are_sent_loses_none(
     broker: RabbitMQ, rabbit: RabbitTransport, sender: Database, receiver: Database, eventually: Callable
 ) -> None:
@@ -141,6 +147,7 @@ async def test_a_broker_that_is_killed_while_events_are_sent_loses_none(
     assert Counter(e.aggregate_id for e in handler.handled) == Counter(e.aggregate_id for e in events)
 
 
+@on_postgresql
 async def test_what_a_handler_works_on_while_the_connection_is_lost_is_handled_once(
     broker: RabbitMQ, rabbit: RabbitTransport, sender: Database, receiver: Database, eventually: Callable
 ) -> None:
