@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from kernel.cache import LIFE_SECONDS, CacheUnavailable
 
-CALL_SECONDS = 0.1
+CALL_SECONDS = 0.25
 PAUSE_SECONDS = 1.0
 MOST_CONNECTIONS = 32
 VERSION_DIGITS = 19
