@@ -130,7 +130,7 @@ class _InSeconds(FunctionElement[datetime]):
 
 
 def now() -> ColumnElement[datetime]:
-    """The database's own time: the transaction's start on PostgreSQL, to the millisecond on SQLite."""
+    """The database's own time when the statement begins, on SQLite to the millisecond."""
     return _Now()
 
 
@@ -144,7 +144,7 @@ _SQLITE_NOW = "(CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEG
 
 @compiles(_Now)
 def _now(element: _Now, compiler: SQLCompiler, **options: Any) -> str:
-    return "CURRENT_TIMESTAMP"
+    return "STATEMENT_TIMESTAMP()"
 
 
 @compiles(_Now, "sqlite")
@@ -154,7 +154,7 @@ def _now_on_sqlite(element: _Now, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(_InSeconds)
 def _in_seconds(element: _InSeconds, compiler: SQLCompiler, **options: Any) -> str:
-    return f"(CURRENT_TIMESTAMP + {compiler.process(element.clauses, **options)} * INTERVAL '1 second')"
+    return f"(STATEMENT_TIMESTAMP() + {compiler.process(element.clauses, **options)} * INTERVAL '1 second')"
 
 
 @compiles(_InSeconds, "sqlite")

@@ -87,6 +87,14 @@ async def test_the_databases_clock_agrees_with_ours(database: Database) -> None:
     assert moment.is_future
 
 
+async def test_the_databases_clock_goes_on_within_a_transaction(database: Database) -> None:
+    async with database.transaction() as tx:
+        moments = [await tx.one(MOMENT, seconds=0) for _ in range(200)]
+    times = [moment.present for moment in moments if moment]
+    assert times == sorted(times)
+    assert times[-1] > times[0], "what waited for a lock happened after what it waited for"
+
+
 async def test_the_databases_clock_decides_what_has_expired(database: Database) -> None:
     open_one, expired = uuid4(), uuid4()
     await database.write(ADD_SAMPLE, id=open_one, **sample(at=utc_now() + timedelta(minutes=1)))
