@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import IO
 from uuid import UUID
 
-from domains.orders import Captured, NotCharged, Refused
+from domains.orders import Captured, NotCharged, Prepared, Refunded, RefundRefused, Refused
 from kernel.database import outside_transaction
 from kernel.money import Money
 
 CARD = "card"
 DECLINED_CARD = "card-declined"
+PREFIX = "mock-"
+"""Before an order's id, it is the name of its charge."""
 
 
 class Verdict(StrEnum):
@@ -47,22 +49,30 @@ class MockPayments:
     def __init__(self, ledger: Path | None = None) -> None:
         self._ledger = _Ledger(ledger)
 
-    async def charge(self, order_id: UUID, amount: Money, method: str) -> Captured | Refused:
+    async def prepare(self, order_id: UUID, amount: Money) -> Prepared:
+        """The charge's name is made of the order's id."""
+        return Prepared(f"{PREFIX}{order_id}")
+
+    async def charge(self, reference: str, amount: Money, method: str) -> Captured | Refused:
         """Take the amount, or tell what was decided about the order before."""
         outside_transaction("charging")
-        return _told(self._ledger.decide(_verdict_on(order_id, amount, method)))
+        return _told(self._ledger.decide(_verdict_on(_order_of(reference), amount, method)))
 
-    async def lookup(self, order_id: UUID) -> Captured | Refused | NotCharged:
+    async def lookup(self, reference: str) -> Captured | Refused | NotCharged:
         """What was decided about the order's charge."""
         outside_transaction("looking up a charge")
-        entry = self._ledger.find(order_id)
+        entry = self._ledger.find(_order_of(reference))
         return NotCharged() if entry is None or entry.verdict is Verdict.VOIDED else _told(entry)
 
-    async def void(self, order_id: UUID) -> Captured | NotCharged:
+    async def void(self, reference: str) -> Captured | NotCharged:
         """Refuse what comes for the order from now on; Captured if its money is taken already."""
         outside_transaction("voiding a charge")
-        told = _told(self._ledger.decide(LedgerEntry(order_id, Verdict.VOIDED, code="VOIDED")))
+        told = _told(self._ledger.decide(LedgerEntry(_order_of(reference), Verdict.VOIDED, code="VOIDED")))
         return told if isinstance(told, Captured) else NotCharged()
+
+    async def refund(self, refund_id: UUID, reference: str, amount: Money) -> Refunded | RefundRefused:
+        """Give money back that was taken."""
+        raise NotImplementedError
 
 
 class _Ledger:
@@ -119,6 +129,10 @@ def _entries(lines: Iterable[bytes]) -> Iterator[LedgerEntry]:
         yield LedgerEntry(UUID(fields["order"]), Verdict(fields["verdict"]), amount, fields["code"])
 
 
+def _order_of(reference: str) -> UUID:
+    return UUID(reference.removeprefix(PREFIX))
+
+
 def _verdict_on(order_id: UUID, amount: Money, method: str) -> LedgerEntry:
     if method == CARD:
         return LedgerEntry(order_id, Verdict.CAPTURED, amount)
@@ -127,7 +141,7 @@ def _verdict_on(order_id: UUID, amount: Money, method: str) -> LedgerEntry:
 
 def _told(entry: LedgerEntry) -> Captured | Refused:
     if entry.verdict is Verdict.CAPTURED:
-        return Captured(f"mock-{entry.order_id}")
+        return Captured(f"{PREFIX}{entry.order_id}")
     return Refused(entry.code, f"the mock provider says {entry.code}")
 
 

@@ -36,12 +36,23 @@ from domains.orders.model import (
     ShortageReason,
     TimelineEntry,
 )
-from domains.orders.payment import Captured, NotCharged, Outcome, Refused, Unknown
+from domains.orders.payment import (
+    ActionRequired,
+    Captured,
+    NotCharged,
+    Outcome,
+    Prepared,
+    Refunded,
+    RefundRefused,
+    Refused,
+    Unknown,
+)
 from domains.orders.ports import BookTitles, PaymentProvider, StockHolds
 from domains.orders.service import OrdersService
 from kernel.errors import IdempotencyKeyReused
 
 __all__ = [
+    "ActionRequired",
     "AddToCart",
     "Address",
     "AddressParts",
@@ -74,7 +85,10 @@ __all__ = [
     "PaymentDeclined",
     "PaymentProvider",
     "PaymentStatus",
+    "Prepared",
     "PriceChanged",
+    "RefundRefused",
+    "Refunded",
     "Refused",
     "SetCartLine",
     "Shortage",

@@ -21,7 +21,7 @@ from domains.orders.model import (
     problems_of,
 )
 from domains.orders.outcome import Outcomes
-from domains.orders.payment import Captured, NotHeld, Refused, Unknown
+from domains.orders.payment import NotCharged, NotHeld, Outcome, Prepared, Unknown
 from domains.orders.ports import PaymentProvider, StockHolds
 from kernel.database import Database, Transaction
 from kernel.errors import Problem, UnsupportedCurrency
@@ -114,18 +114,22 @@ class Checkouts:
         shortages = await self._stock.hold(order.id, order.lines)
         return NotHeld(problems_of(shortages, order.lines)) if shortages else None
 
-    async def _charge(self, order: PlacedOrder, method: str) -> Captured | Refused | Unknown:
-        """Ask for the money, after it was written down until when an answer is expected."""
+    async def _charge(self, order: PlacedOrder, method: str) -> Outcome:
+        """Ask for the money, after it was written down under which name, and until when an answer is expected."""
+        prepared = await self._payments.prepare(order.id, order.total)
+        if not isinstance(prepared, Prepared):
+            return NotCharged() if isinstance(prepared, Unknown) else prepared
         begun = await self._database.write(
             repository.BEGIN_CHARGE,
             id=order.id,
+            charge_reference=prepared.reference,
             deadline_seconds=self._patience.charge_seconds,
             look_seconds=self._patience.charge_seconds + self._patience.late_seconds,
         )
         if begun is None:  # so late that the sweep has ended the order
             return Unknown()
         await self._stock.renew(order.id, PAYMENT_HOLD_SECONDS)
-        return await self._payments.charge(order.id, order.total, method)
+        return await self._payments.charge(prepared.reference, order.total, method)
 
 
 def problems_of_checkout(command: Checkout, cart: Cart) -> tuple[Problem, ...]:

@@ -25,6 +25,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionRequired:
+    """The buyer has to do something first, such as 3-D Secure: with the secret in the provider's script, or at `url`."""
+
+    client_secret: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """Nobody knows yet whether the money is taken: ask again later."""
 
@@ -41,8 +49,28 @@ class NotHeld:
     problems: tuple[Problem, ...]
 
 
-Outcome = Captured | Refused | Unknown | NotCharged | NotHeld
+Outcome = Captured | Refused | ActionRequired | Unknown | NotCharged | NotHeld
 """What became of paying for an order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The provider can be asked for the money by this reference, its own name of the charge; none is taken yet."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """The money of a refund is on its way back to the buyer."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRefused:
+    """The provider will not give the money back, now or later: a stable code, and a sentence for logs."""
+
+    code: str
+    message: str
 
 
 class Decision(StrEnum):
@@ -56,7 +84,7 @@ class Decision(StrEnum):
 
 def decide(status: OrderStatus, outcome: Outcome) -> Decision:
     """The one table of what an outcome does to an order in a state; outcomes may come late and twice."""
-    if isinstance(outcome, Unknown):
+    if isinstance(outcome, Unknown | ActionRequired):
         return Decision.KEEP
     if status is OrderStatus.PENDING:
         return Decision.PAY if isinstance(outcome, Captured) else Decision.END

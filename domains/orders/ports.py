@@ -5,7 +5,16 @@ from typing import Protocol
 from uuid import UUID
 
 from domains.orders.model import HoldLine, Offer, Shortage
-from domains.orders.payment import Captured, NotCharged, Refused, Unknown
+from domains.orders.payment import (
+    ActionRequired,
+    Captured,
+    NotCharged,
+    Prepared,
+    Refunded,
+    RefundRefused,
+    Refused,
+    Unknown,
+)
 from kernel.money import Money
 
 
@@ -38,16 +47,28 @@ class BookTitles(Protocol):
 
 
 class PaymentProvider(Protocol):
-    """Whoever takes the money; never more than once for an order. Bounds its own time and answers Unknown after it."""
+    """Whoever takes the money; never more than once for an order. Bounds its own time and answers Unknown after it.
 
-    async def charge(self, order_id: UUID, amount: Money, method: str) -> Captured | Refused | Unknown:
-        """Take the amount; the order's id is the idempotency key."""
+    A charge has a name before it has money: the name is written down first, so that whatever dies in between, what
+    became of the charge can be asked for and prevented by it.
+    """
+
+    async def prepare(self, order_id: UUID, amount: Money) -> Prepared | Refused | Unknown:
+        """Name the order's charge, without taking money; the same name for the same order."""
         ...
 
-    async def lookup(self, order_id: UUID) -> Captured | Refused | NotCharged | Unknown:
-        """What became of the order's charge."""
+    async def charge(self, reference: str, amount: Money, method: str) -> Captured | Refused | ActionRequired | Unknown:
+        """Take the amount of the prepared charge, once however often it is asked."""
         ...
 
-    async def void(self, order_id: UUID) -> Captured | NotCharged | Unknown:
-        """See to it that the order is not charged any more: NotCharged, unless the money is taken already."""
+    async def lookup(self, reference: str) -> Captured | Refused | ActionRequired | NotCharged | Unknown:
+        """What became of the charge."""
+        ...
+
+    async def void(self, reference: str) -> Captured | NotCharged | Unknown:
+        """See to it that the charge takes no money any more: NotCharged, unless it is taken already."""
+        ...
+
+    async def refund(self, refund_id: UUID, reference: str, amount: Money) -> Refunded | RefundRefused | Unknown:
+        """Give so much of the charge back, once for each refund's id however often it is asked."""
         ...

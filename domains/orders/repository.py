@@ -51,6 +51,7 @@ class StaleRow(NamedTuple):
 
     id: UUID
     release_reason: str | None
+    charge_reference: str | None
 
 
 class IdRow(NamedTuple):
@@ -89,7 +90,7 @@ FIND_SELLERS = Statement(
     SellerRow,
 )
 ADD_ORDER = Statement(
-    insert_row(orders, without=("charge_deadline", "paid_at", "release_reason"))
+    insert_row(orders, without=("charge_reference", "charge_deadline", "paid_at", "release_reason"))
     .values(placed_at=now(), look_at=in_seconds(param(Integer, "seconds")))
     .on_conflict_do_nothing()
     .returning(orders.c.id),
@@ -103,6 +104,7 @@ BEGIN_CHARGE = Statement(
     update(orders)
     .where(_ID, PENDING)
     .values(
+        charge_reference=param(orders.c.charge_reference),
         charge_deadline=in_seconds(param(Integer, "deadline_seconds")),
         look_at=in_seconds(param(Integer, "look_seconds")),
     )
@@ -140,7 +142,7 @@ CLAIM_STALE = Statement(
         )
     )
     .values(look_at=in_seconds(param(Integer, "seconds")))
-    .returning(orders.c.id, orders.c.release_reason),
+    .returning(*(orders.c[name] for name in StaleRow._fields)),
     StaleRow,
 )
 STEP = Statement(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from domains.orders import repository
 from domains.orders.checkout import PAYMENT_HOLD_SECONDS
 from domains.orders.outcome import Outcomes
-from domains.orders.payment import NotCharged, Unknown
+from domains.orders.payment import ActionRequired, Captured, NotCharged, Refused, Unknown
 from domains.orders.ports import PaymentProvider, StockHolds
 from domains.orders.repository import StaleRow
 from kernel.database import Database
@@ -51,12 +51,14 @@ class StaleOrders:
         if row.release_reason is not None:
             await self._outcomes.release(row.id, row.release_reason)
             return True
-        outcome = await self._payments.lookup(row.id)
-        if isinstance(outcome, NotCharged):
-            # Final only when the provider has promised it: a slow gateway's charge may still be on its way.
-            outcome = await self._payments.void(row.id)
-        if isinstance(outcome, Unknown):
+        outcome = NotCharged() if row.charge_reference is None else await self._outcome_of(row.charge_reference)
+        if isinstance(outcome, Unknown | ActionRequired):
             await self._stock.renew(row.id, PAYMENT_HOLD_SECONDS)
             return False
         await self._outcomes.record(row.id, outcome)
         return True
+
+    async def _outcome_of(self, reference: str) -> Captured | Refused | ActionRequired | NotCharged | Unknown:
+        outcome = await self._payments.lookup(reference)
+        # Final only when the provider has promised it: a slow gateway's charge may still be on its way.
+        return await self._payments.void(reference) if isinstance(outcome, NotCharged) else outcome
