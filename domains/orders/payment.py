@@ -26,7 +26,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ActionRequired:
-    """The buyer has to do something first, such as 3-D Secure: with the secret in the provider's script, or at `url`."""
+    """The buyer has to do something first (3-D Secure): with the secret in the provider's script, or at `url`."""
 
     client_secret: str | None = None
     url: str | None = None

@@ -70,7 +70,8 @@ orders = Table(
     Column("release_reason", String(32)),
     Column("look_at", Instant),
 )
-"""`charge_reference` is there once money may be taken; `release_reason` is set while the hold has to be given back; once `look_at` is past the sweep acts on the order."""
+"""`charge_reference` is there once money may be taken; `release_reason` is set while the hold has to be given back;
+once `look_at` is past the sweep acts on the order."""
 
 # Written out, not bound: SQLite uses a partial index only where it sees the same condition.
 PENDING = orders.c.status == literal_column("'PENDING'", String)

@@ -14,20 +14,16 @@ from sqlalchemy import func, select, update
 from domains.orders import (
     AddressParts,
     AddToCart,
-    Captured,
     Cart,
     Checkout,
     CheckoutCompleted,
     CheckoutOutcome,
     HoldLine,
-    NotCharged,
     Offer,
     Order,
     OrdersService,
-    Refused,
     Shortage,
     ShortageReason,
-    Unknown,
 )
 from domains.orders.tables import attempts, orders
 from kernel.books import Grade
@@ -39,6 +35,7 @@ from kernel.money import Money
 from kernel.pages import PageRequest
 from messaging import outbox
 from messaging.event import Event, event_named
+from tests.domains.orders.till import Crash, Till
 
 E = TypeVar("E", bound=Event)
 
@@ -58,10 +55,6 @@ class CountRow(NamedTuple):
 COUNT_ORDERS = Statement(select(func.count().label("rows")).select_from(orders), CountRow)
 COUNT_ATTEMPTS = Statement(select(func.count().label("rows")).select_from(attempts), CountRow)
 LET_TIME_PASS = Statement(update(orders).where(orders.c.look_at.is_not(None)).values(look_at=in_seconds(-1)))
-
-
-class Crash(Exception):
-    """The process died here, as far as the caller can tell."""
 
 
 def euros(cents: int) -> Money:
@@ -152,57 +145,6 @@ class Titles:
     async def titles(self, isbns: Sequence[str]) -> Mapping[str, str]:
         outside_transaction("asking for titles")
         return {isbn: TITLE for isbn in isbns if isbn == ISBN}
-
-
-@dataclass
-class Till:
-    """A payment provider that decides once for each order; `gate` keeps its answers back, crashes lose them."""
-
-    answer: Captured | Refused | Unknown = field(default_factory=lambda: Captured("till-1"))
-    gate: asyncio.Event | None = None
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
-    decided: dict[UUID, Captured | Refused] = field(default_factory=dict)
-    voided: set[UUID] = field(default_factory=set)
-    charges: list[UUID] = field(default_factory=list)
-    away: bool = False
-    unreadable: set[UUID] = field(default_factory=set)
-    crash_before: bool = False
-    crash_after: bool = False
-
-    async def charge(self, order_id: UUID, amount: Money, method: str) -> Captured | Refused | Unknown:
-        outside_transaction("charging")
-        self.asked.set()
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.crash_before:
-            raise Crash("before the charge")
-        self.charges.append(order_id)
-        if isinstance(self.answer, Unknown):
-            return self.answer
-        answer = Refused("VOIDED", "too late") if order_id in self.voided else self.answer
-        self.decided.setdefault(order_id, answer)
-        if self.crash_after:
-            raise Crash("after the charge")
-        return self.decided[order_id]
-
-    async def lookup(self, order_id: UUID) -> Captured | Refused | NotCharged | Unknown:
-        outside_transaction("looking up")
-        if order_id in self.unreadable:
-            raise Crash("while looking up")
-        return Unknown() if self.away else self.decided.get(order_id, NotCharged())
-
-    async def void(self, order_id: UUID) -> Captured | NotCharged | Unknown:
-        outside_transaction("voiding")
-        decided = self.decided.get(order_id)
-        if isinstance(decided, Captured):
-            return decided
-        self.voided.add(order_id)
-        return NotCharged()
-
-    @property
-    def kept(self) -> list[UUID]:
-        """The orders whose money is here."""
-        return [order_id for order_id, answer in self.decided.items() if isinstance(answer, Captured)]
 
 
 class Shop:
