@@ -57,3 +57,19 @@ def drop_messaging_tables() -> None:
     """Drops inbox and outbox with their indexes."""
     op.drop_table("inbox")
     op.drop_table("outbox")
+
+
+def count_resent_and_trace_inbox() -> None:
+    """Lets the outbox count how often an event was sent again, and the inbox keep the trace that it belongs to."""
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("resent", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("traceparent", sa.String(64)))
+
+
+def forget_resent_and_trace() -> None:
+    """Takes both columns away."""
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.drop_column("traceparent")
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_column("resent")

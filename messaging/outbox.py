@@ -51,7 +51,7 @@ _SECONDS = param(Integer, "seconds")
 _DUE = select(outbox.c.id).where(_UNSENT, outbox.c.next_at <= now()).order_by(outbox.c.next_at, outbox.c.id)
 
 ADD = Statement(
-    insert_row(outbox, without=("written_at", "next_at", "attempts", "lease", "sent_at")).values(
+    insert_row(outbox, without=("written_at", "next_at", "attempts", "lease", "sent_at", "resent")).values(
         written_at=now(), next_at=now(), attempts=0
     )
 )

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     literal_column,
+    text,
 )
 
 from kernel.columns import Instant, enum_type, new_metadata
@@ -49,6 +50,8 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("lease", Uuid),
     Column("sent_at", Instant),
+    # A process of the version before this column writes rows without it.
+    Column("resent", Integer, nullable=False, server_default=text("0")),
 )
 _UNSENT = outbox.c.sent_at.is_(None)
 _SENT = outbox.c.sent_at.is_not(None)
@@ -71,6 +74,7 @@ inbox = Table(
     Column("note", Text),
     Column("next_at", Instant),
     Column("lease", Uuid),
+    Column("traceparent", String(64)),
 )
 # Written out, not bound: a partial index is used only where the same condition is seen.
 UNDONE = inbox.c.state != literal_column("'done'", String)

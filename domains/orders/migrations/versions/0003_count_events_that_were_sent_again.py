@@ -1,0 +1,14 @@
+"""Count events that were sent again."""
+
+from messaging.migrations import count_resent_and_trace_inbox, forget_resent_and_trace
+
+revision: str = "0003"
+down_revision: str | None = "0002"
+
+
+def upgrade() -> None:
+    count_resent_and_trace_inbox()
+
+
+def downgrade() -> None:
+    forget_resent_and_trace()
