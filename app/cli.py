@@ -1,4 +1,4 @@
-"""The command line: `bookstall run | gateway | worker | migrate | token | demo | doctor | dead-letters | ...`."""
+"""The command line: `bookstall run | gateway | worker | migrate | demo | doctor | audit | dead-letters | ...`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import sys
 import traceback
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
+from app.command_line import Data, load
 from app.complaint import Complaint
-
-if TYPE_CHECKING:
-    from app.settings import Settings
+from app.dead_letters_cli import letters
 
 # What only one command needs is imported in it: `bookstall token` must not wait for what serves.
 
@@ -30,11 +29,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-letters = typer.Typer(
-    help="Events that no handler could take.\n\nExample: bookstall dead-letters list",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 app.add_typer(letters, name="dead-letters")
 catalog = typer.Typer(
     help="The catalogue's copies in the cache.\n\nExample: bookstall catalog rebuild",
@@ -43,9 +37,7 @@ catalog = typer.Typer(
 )
 app.add_typer(catalog, name="catalog")
 
-Data = Annotated[Path | None, typer.Option(help="The data folder [default: .bookstall].", show_default=False)]
 Check = Annotated[bool, typer.Option("--check", help="Compare with the committed file instead of writing it.")]
-Letters = Annotated[list[str], typer.Argument(metavar="LETTER...", help="As `list` shows them.", show_default=False)]
 
 
 @app.command()
@@ -233,72 +225,6 @@ def rebuild_catalog(data: Data = None) -> None:
     from app.catalog_cache import rebuild
 
     rebuild(settings)
-
-
-@letters.command("list")
-def list_letters(
-    data: Data = None,
-    domain: Annotated[str | None, typer.Option(help="Only of this domain.", show_default=False)] = None,
-) -> None:
-    """Show what waits for an operator.
-
-    Example: bookstall dead-letters list --domain inventory
-    """
-    settings = load(data=data)
-    from app.dead_letters import show_list
-
-    show_list(settings, domain)
-
-
-@letters.command("show")
-def show_letter(
-    letter: Annotated[str, typer.Argument(metavar="LETTER", help="As `list` shows it.")], data: Data = None
-) -> None:
-    """Show one with its payload.
-
-    Example: bookstall dead-letters show inventory/0190a5d0-...
-    """
-    settings = load(data=data)
-    from app.dead_letters import show_one
-
-    show_one(settings, letter)
-
-
-@letters.command("replay")
-def replay_letters(letters: Letters, data: Data = None) -> None:
-    """Hand them to their handlers again.
-
-    Example: bookstall dead-letters replay inventory/0190a5d0-...
-    """
-    settings = load(data=data)
-    from app.dead_letters import replay
-
-    replay(settings, letters)
-
-
-@letters.command("discard")
-def discard_letters(
-    letters: Letters, note: Annotated[str, typer.Option(help="Why they are given up.")], data: Data = None
-) -> None:
-    """Give them up.
-
-    Example: bookstall dead-letters discard inventory/0190a5d0-... --note 'a test order'
-    """
-    settings = load(data=data)
-    from app.dead_letters import discard
-
-    discard(settings, letters, note)
-
-
-def load(**options: object) -> Settings:
-    """The settings of this command, with logging set up as they say; raises Complaint."""
-    from app.settings import Settings
-    from kernel.logging import configure_logging
-
-    settings = Settings.load(**options)
-    json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
-    configure_logging(level=settings.log_level, json=json)
-    return settings
 
 
 def snapshot(path: Path, text: str, check: bool, command: str) -> None:

@@ -1,0 +1,25 @@
+"""What the commands share: the option of the data folder, and the settings with logging set up as they say."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+Data = Annotated[Path | None, typer.Option(help="The data folder [default: .bookstall].", show_default=False)]
+
+
+def load(**options: object) -> Settings:
+    """The settings of this command, with logging set up as they say; raises Complaint."""
+    from app.settings import Settings
+    from kernel.logging import configure_logging
+
+    settings = Settings.load(**options)
+    json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+    configure_logging(level=settings.log_level, json=json)
+    return settings
