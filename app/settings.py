@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.complaint import Complaint
+from kernel.fail_points import NONE as NO_FAIL_POINT
+from kernel.fail_points import planned
 from kernel.money import has_two_digits
 
 DOMAINS = ("orders", "inventory", "catalog", "sellers", "notifications")
@@ -67,6 +69,17 @@ class Settings(BaseSettings):
     """`auto` writes text to a terminal and JSON to everything else."""
     stop_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
     """How long a stopping process waits for what it is doing."""
+    production: bool = False
+    """Whether people buy here: what tests alone need is refused."""
+    fail_point: str = NO_FAIL_POINT
+    """Where a test kills this process, or that it records what it passes through."""
+
+    @field_validator("fail_point")
+    @classmethod
+    def _never_in_production(cls, plan: str, info: ValidationInfo) -> str:
+        if planned(plan) is not None and info.data.get("production", True):
+            raise ValueError("there is none in production")
+        return plan
 
     @field_validator("data", mode="before")
     @classmethod

@@ -27,6 +27,7 @@ from graph.context import Services
 from graph.live import Hub
 from kernel.cache import Cache, CacheUnavailable, InProcessCache
 from kernel.database import Database, DatabaseError, open_database
+from kernel.fail_points import armed
 from kernel.migrations import migrate, pending
 from kernel.redis_cache import RedisCache
 from messaging import inbox, outbox
@@ -106,6 +107,7 @@ async def open_shop(settings: Settings, *, live: bool = True) -> AsyncIterator[S
     folder = DataFolder(settings.data)
     folder.make()
     async with AsyncExitStack() as stack:
+        stack.enter_context(armed(settings.fail_point))
         databases: dict[str, Database] = {}
         for domain in DOMAINS:
             databases[domain] = await _opened(settings, domain, stack)

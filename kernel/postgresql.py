@@ -11,6 +11,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from kernel.database import Observer, Reader, Transaction
+from kernel.fail_points import reached
 from kernel.postgresql_errors import DRIVER_ERRORS, translated
 from kernel.session import Arguments, BaseDatabase, OpenTransaction, Record, Session, enter
 from kernel.statement import DialectName, Statement
@@ -129,10 +130,12 @@ class PostgresqlDatabase(BaseDatabase):
         row = None
         try:
             async with self.connection() as transaction.connection:
+                reached("commit.before", self.name)
                 if statement.row is not None:
                     row = await transaction.one(statement, **params)
                 else:
                     await transaction.run(statement, **params)
+                reached("commit.after", self.name)
         finally:
             transaction.is_open = False
         if wake is not None:
@@ -161,7 +164,9 @@ class PostgresqlDatabase(BaseDatabase):
 
     async def _commit(self, transaction: "PostgresqlTransaction") -> None:
         try:
+            reached("commit.before", self.name)
             await transaction.connection.execute("COMMIT")
+            reached("commit.after", self.name)
         except DRIVER_ERRORS as error:
             _drop(transaction.connection)
             raise translated(error) from None

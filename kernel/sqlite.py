@@ -64,7 +64,7 @@ class SqliteDatabase(BaseDatabase):
         self._connections = (reading, reading_slowly, writing)
         self._slow_reads = ThreadPoolExecutor(1, f"{name}-slow-reads")
         self._reader = SqliteReader(self, reading, reading_slowly, self._slow_reads)
-        self._writer = Writer(writing)
+        self._writer = Writer(name, writing)
         self._writing = writing
 
     def read(self) -> Reader:

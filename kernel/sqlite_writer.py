@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 from kernel.database import DatabaseError, Unavailable
+from kernel.fail_points import reached
 from kernel.sqlite_errors import DRIVER_ERRORS, is_busy, translated
 
 BUSY_SECONDS = 1.0
@@ -50,7 +51,8 @@ class Writer:
     The COMMIT, which waits for the disk, runs in a thread. What fails it fails its batch; the writer goes on.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, name: str, connection: sqlite3.Connection) -> None:
+        self._name = name
         self._connection = connection
         self._turns: deque[Turn] = deque()
         self._wake = asyncio.Event()
@@ -103,7 +105,11 @@ class Writer:
             until = perf_counter() + _BATCH_SECONDS
             while self._turns and perf_counter() < until:
                 await self._serve(self._turns.popleft(), kept, undone)
+            if kept:
+                reached("commit.before", self._name)
             await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.execute, "COMMIT")
+            if kept:
+                reached("commit.after", self._name)
         except Exception as error:
             self._abandon(kept, error)
         else:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from kernel.database import Database, Transaction, Unavailable
+from kernel.fail_points import reached
 from kernel.ids import new_id
 from kernel.logging import correlated, log
 from kernel.sweep import Sweep
@@ -88,6 +89,7 @@ class Consumer:
                 await self._keep(message, InboxState.DEAD, error)
             except Exception as error:
                 await self._keep(message, InboxState.PENDING, error)
+        reached("ack.before", self._database.name, message.name)
 
     def sweeps(self) -> list[Sweep]:
         """What has to run for failed events to be tried again, and for the inbox to stay small."""

@@ -11,6 +11,7 @@ from faststream.middlewares import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
 
 from kernel.database import Conflict, Unavailable
+from kernel.fail_points import reached
 from kernel.logging import log
 from messaging.message import Message
 from messaging.rabbit_topology import queue_of
@@ -85,6 +86,7 @@ class Intake:
             # The client library may wait for ever to write to a connection that was lost.
             async with asyncio.timeout(SETTLE_SECONDS):
                 await settled()
+            reached("ack.after", self.domain, delivery.routing_key or "")
         except CONNECTION_EXCEPTIONS as error:
             # Delivered again, and recognised then: the inbox knows its id.
             _log.info("the broker could not be told of a delivery", domain=self.domain, reason=str(error))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from kernel.database import Database
+from kernel.fail_points import reached
 from kernel.ids import new_id
 from kernel.logging import correlated, log
 from kernel.sweep import Sweep
@@ -82,8 +83,10 @@ class Relay:
         """Why the message is not confirmed, None if it is."""
         with correlated(message.correlation_id):
             try:
+                reached("publish.before", message.name)
                 async with asyncio.timeout(PUBLISH_SECONDS):
                     await self._transport.publish(message)
+                reached("publish.after", message.name)
             except Exception as error:
                 return str(error) or type(error).__name__
         return None

@@ -171,6 +171,8 @@ async def test_a_data_folder_may_be_below_the_home_folder(tmp_path: Path) -> Non
         ("log_format", "xml", "json"),
         ("stop_seconds", "0", "greater than 0"),
         ("stop_seconds", "nan", "300"),
+        ("production", "perhaps", "boolean"),
+        ("fail_point", "", "none, record:PATH, NAME or NAME:n"),
     ],
 )
 def test_a_broken_setting_is_named_with_what_it_should_be(name: str, value: str, reason: str) -> None:
