@@ -1,0 +1,6 @@
+"""Whoever takes the money: the mock provider with its ledger, or Stripe."""
+
+from app.payments.ledger import LedgerEntry, Verdict, read_ledger
+from app.payments.mock import MockPayments
+
+__all__ = ["LedgerEntry", "MockPayments", "Verdict", "read_ledger"]
