@@ -51,8 +51,14 @@ class Settings(BaseSettings):
     """How long a statement may wait for a lock on PostgreSQL."""
     prefetch: Annotated[int, Field(ge=1, le=1000)] = 50
     """How many deliveries of RabbitMQ a domain of a process works on at once."""
+    look_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """How often bindings of RabbitMQ are looked after, and events that never came to a domain are looked for."""
+    missed_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    """How long ago an event was sent that never came, before it is sent again."""
     currency: str = "EUR"
     """The one currency of this marketplace (ISO 4217, two digits after the point)."""
+    hold_seconds: Annotated[int, Field(ge=1, le=86400)] = 600
+    """How long copies are held for an order whose charge has not begun; longer than `placing_seconds`."""
     placing_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long an order may wait for its charge to begin; then the sweep ends it."""
     charge_seconds: Annotated[int, Field(ge=1, le=3600)] = 30

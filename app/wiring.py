@@ -160,7 +160,13 @@ def _transport(settings: Settings) -> Transport:
     url = settings.transport_url.get_secret_value()
     if url == IN_PROCESS:
         return InProcessTransport()
-    return RabbitTransport(url, routes=routes(), prefetch=settings.prefetch, stop_seconds=settings.stop_seconds)
+    return RabbitTransport(
+        url,
+        routes=routes(),
+        prefetch=settings.prefetch,
+        stop_seconds=settings.stop_seconds,
+        check_seconds=settings.look_seconds,
+    )
 
 
 def _cache(settings: Settings, stack: AsyncExitStack) -> Cache:
@@ -182,7 +188,7 @@ def _services(
     settings: Settings, folder: DataFolder, databases: Mapping[str, Database], cache: Cache, hub: Hub, meter: Metrics
 ) -> Services:
     currency = settings.currency
-    inventory = InventoryService(databases["inventory"], currency=currency)
+    inventory = InventoryService(databases["inventory"], currency=currency, hold_seconds=settings.hold_seconds)
     catalog = CatalogService(databases["catalog"], cache)
     orders = OrdersService(
         databases["orders"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from starlette.applications import Starlette
@@ -18,11 +18,14 @@ from app.wiring import Shop, open_shop, require_migrated
 from kernel.logging import log
 from kernel.sweep import Sweep
 from messaging.consumer import Consumer
+from messaging.event import Event
+from messaging.missed import MissedEvents
 from messaging.relay import Relay
 from messaging.subscription import handlers_of
 from messaging.transport import Transport
 
 CACHE_IDLE_SECONDS = 30.0
+EXPIRED_HOLDS_IDLE_SECONDS = 15.0
 MAIL_IDLE_SECONDS = 5.0
 STALE_ORDERS_IDLE_SECONDS = 15.0
 
@@ -88,10 +91,10 @@ def worker(shop: Shop, domains: Sequence[str] = DOMAINS) -> Worker:
     """The consumers and sweeps of the chosen domains, and the relays of all; call it once for a shop."""
     sweeps = [sweep for domain in domains for sweep in _sweeps_of(domain, shop)]
     for domain in domains:
-        count = partial(shop.meter.event, domain)
-        consumer = Consumer(shop.databases[domain], handlers_of(domain, SAGA), count=count)
+        handlers, count = handlers_of(domain, SAGA), partial(shop.meter.event, domain)
+        consumer = Consumer(shop.databases[domain], handlers, count=count)
         shop.transport.consume(domain, consumer.events, consumer.receive)
-        sweeps += consumer.sweeps()
+        sweeps += [*consumer.sweeps(), *_missed_events(domain, handlers, shop).sweeps()]
     relays = [Relay(database, shop.transport) for database in shop.databases.values()]
     return Worker(shop.transport, relays, sweeps, meter=shop.meter, stop_seconds=shop.settings.stop_seconds)
 
@@ -118,6 +121,18 @@ async def _work(settings: Settings, domains: Sequence[str]) -> None:
                 await working.stop()
 
 
+def _missed_events(domain: str, events: Collection[type[Event]], shop: Shop) -> MissedEvents:
+    return MissedEvents(
+        shop.databases[domain],
+        shop.databases,
+        events,
+        shop.transport,
+        grace_seconds=shop.settings.missed_seconds,
+        look_seconds=shop.settings.look_seconds,
+        count=partial(shop.meter.resent, domain),
+    )
+
+
 def _sweeps_of(domain: str, shop: Shop) -> list[Sweep]:
     """What a domain has to do beside handling events."""
     signals, services, settings = shop.databases[domain].signal, shop.services, shop.settings
@@ -125,6 +140,9 @@ def _sweeps_of(domain: str, shop: Shop) -> list[Sweep]:
         case "orders":
             idle = min(STALE_ORDERS_IDLE_SECONDS, settings.late_seconds)
             return [Sweep("stale orders", services.orders.finish_stale, idle_seconds=idle)]
+        case "inventory":
+            idle = min(EXPIRED_HOLDS_IDLE_SECONDS, settings.hold_seconds)
+            return [Sweep("expired holds", services.inventory.expire_holds, idle_seconds=idle)]
         case "catalog":
             refresh = services.catalog.refresh_cache
             return [Sweep("catalog cache", refresh, signal=signals("offers"), idle_seconds=CACHE_IDLE_SECONDS)]

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, delete, select, update
+from sqlalchemy import BigInteger, Integer, cast, delete, func, select, update
 
 from domains.inventory.model import StockLine, StockState
 from domains.inventory.tables import stock_lines, stock_orders
-from kernel.columns import in_seconds, insert_row, now, param
-from kernel.database import Database, Statement, Transaction
+from kernel.columns import in_seconds, insert_row, now, param, params
+from kernel.database import Database, Reader, Statement, Transaction
 
 
 class StateRow(NamedTuple):
     """The state of an order's stock."""
 
     state: StockState
+
+
+class OrderRow(NamedTuple):
+    """An order."""
+
+    order_id: UUID
+
+
+class HeldRow(NamedTuple):
+    """How many copies of a listing several orders hold together."""
+
+    listing_id: UUID
+    copies: int
 
 
 class LineRow(NamedTuple):
@@ -60,6 +73,24 @@ RENEW = Statement(
     )
     .values(expires_at=_RENEWED)
 )
+_DUE = (
+    select(_orders.order_id)
+    .where(_orders.state == StockState.HELD, _orders.expires_at <= now())
+    .order_by(_orders.expires_at)
+)
+ANY_DUE = Statement(_DUE.limit(1), OrderRow)
+CLAIM_DUE = Statement(_DUE.limit(param(Integer, "count")).with_for_update(skip_locked=True), OrderRow)
+SET_EXPIRED = Statement(
+    update(stock_orders)
+    .where(_orders.order_id.in_(params(_orders.order_id, "ids")))
+    .values(state=StockState.EXPIRED, expires_at=None, changed_at=now())
+)
+HELD_BY = Statement(
+    select(_lines.listing_id, cast(func.sum(_lines.quantity), BigInteger).label("copies"))
+    .where(_lines.order_id.in_(params(_lines.order_id, "ids")))
+    .group_by(_lines.listing_id),
+    HeldRow,
+)
 LINES = Statement(
     select(*(_lines[name] for name in LineRow._fields))
     .where(_lines.order_id == param(_lines.order_id))
@@ -95,6 +126,26 @@ async def set_state(tx: Transaction, order_id: UUID, state: StockState, reason: 
 async def renew_hold(database: Database, order_id: UUID, seconds: int) -> None:
     """A hold lasts at least so many seconds from now; commits."""
     await database.write(RENEW, order_id=order_id, seconds=seconds)
+
+
+async def any_due(reader: Reader) -> bool:
+    """Whether a hold is past its time."""
+    return await reader.one(ANY_DUE) is not None
+
+
+async def claim_due(tx: Transaction, count: int) -> list[UUID]:
+    """So many orders whose hold is past its time, locked until the transaction ends; none that somebody else locks."""
+    return [row.order_id for row in await tx.all(CLAIM_DUE, count=count)]
+
+
+async def held_by(tx: Transaction, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What these orders hold together."""
+    return {row.listing_id: row.copies for row in await tx.all(HELD_BY, ids=list(order_ids))}
+
+
+async def set_expired(tx: Transaction, order_ids: Sequence[UUID]) -> None:
+    """The holds of these orders are over."""
+    await tx.run(SET_EXPIRED, ids=list(order_ids))
 
 
 async def lines_of(tx: Transaction, order_id: UUID) -> list[StockLine]:

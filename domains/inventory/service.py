@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from domains.inventory import holds, movements, repository
+from domains.inventory import holds, movements, repository, sweep
 from domains.inventory.errors import CopiesAreHeld, ListingNotFound
 from domains.inventory.model import (
     HOLD_SECONDS,
@@ -31,9 +31,10 @@ from kernel.errors import InvalidField, StaleVersion
 class InventoryService:
     """Keeps count of every listing's copies; what is in another currency than `currency` cannot be bought."""
 
-    def __init__(self, database: Database, *, currency: str) -> None:
+    def __init__(self, database: Database, *, currency: str, hold_seconds: int = HOLD_SECONDS) -> None:
         self._database = database
         self._currency = currency
+        self._hold_seconds = hold_seconds
 
     async def hold(self, order_id: UUID, lines: Sequence[HoldLine]) -> tuple[Shortage, ...]:
         """Holds all lines for the order, or none and tells everything that is in the way; () is held.
@@ -74,6 +75,10 @@ class InventoryService:
         """Lets a hold last at least so many seconds from now; nothing to do for an order that holds nothing."""
         await holds.renew_hold(self._database, order_id, seconds)
 
+    async def expire_holds(self) -> int:
+        """The sweep: give back what is held past its time by the database's clock; how many holds ended."""
+        return await sweep.expire_holds(self._database)
+
     async def find_items(self, listing_ids: Sequence[UUID]) -> dict[UUID, StockItem]:
         """The listings that are known among these, withdrawn and sold out ones too."""
         return await repository.find_items(self._database.read(), listing_ids)
@@ -96,7 +101,7 @@ class InventoryService:
         if shortages := hold_shortages(lines, items, self._currency):
             raise _CannotHold(shortages)
         await holds.set_lines(tx, order_id, quantities.items())
-        await holds.set_held(tx, order_id, HOLD_SECONDS)
+        await holds.set_held(tx, order_id, self._hold_seconds)
         changes = [StockChange(listing_id, held=quantity) for listing_id, quantity in quantities.items()]
         await movements.move(tx, changes, Cause.HELD)
 

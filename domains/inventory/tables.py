@@ -41,6 +41,8 @@ stock_items = Table(
     Column("listing_version", BigInteger, nullable=False),
     Column("published", Boolean, nullable=False),
     CheckConstraint("0 <= held AND held <= on_hand", name="held_within_on_hand"),
+    CheckConstraint("published OR on_hand = 0", name="unpublished_has_no_copies"),
+    CheckConstraint("price > 0", name="price_is_positive"),
 )
 
 stock_orders = Table(
@@ -89,5 +91,11 @@ stock_movements = Table(
     Column("reference", Uuid),
     Column("moved_at", Instant, nullable=False),
     CheckConstraint("quantity <> 0", name="quantity_is_not_zero"),
+    CheckConstraint("(cause = 'ADJUSTED') = (reference IS NULL)", name="done_for_somebody"),
+    CheckConstraint(
+        "CASE WHEN cause IN ('PUBLISHED', 'CANCELLED', 'REFUNDED') THEN quantity > 0"
+        " WHEN cause = 'DEDUCTED' THEN quantity < 0 ELSE cause = 'ADJUSTED' END",
+        name="moved_as_its_cause_says",
+    ),
     UniqueConstraint("reference", "listing_id", "cause"),
 )

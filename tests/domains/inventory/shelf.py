@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid4, uuid5
 
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import BigInteger, cast, func, select, update
 
-from domains.inventory import AdjustStock, HoldLine, InventoryService, Shortage, StockItem, handlers, holds, movements
-from domains.inventory.model import Cause, StockState
+from domains.inventory import AdjustStock, HoldLine, InventoryService, Shortage, StockItem, handlers
+from domains.inventory.model import StockState
 from domains.inventory.tables import stock_items, stock_lines, stock_movements, stock_orders
 from kernel.books import Grade
-from kernel.columns import param
+from kernel.columns import in_seconds, param, params
 from kernel.database import Database, Statement, Transaction
 from kernel.money import Money
 from messaging import outbox
@@ -81,6 +81,11 @@ ORDER = Statement(
         stock_orders.c.order_id == param(stock_orders.c.order_id)
     ),
     OrderRow,
+)
+LET_TIME_PASS = Statement(
+    update(stock_orders)
+    .where(stock_orders.c.order_id.in_(params(stock_orders.c.order_id, "ids")), stock_orders.c.state == StockState.HELD)
+    .values(expires_at=in_seconds(-1))
 )
 
 
@@ -197,15 +202,15 @@ class Shelf:
         assert await self.inventory.hold(order_id, [hold_line(*line) for line in lines]) == ()
         return order_id
 
-    async def expire(self, order_id: UUID) -> None:
-        """Ends a hold as the expiry sweep does."""
+    async def let_time_pass(self, *order_ids: UUID) -> None:
+        """What these orders hold is past its time."""
+        await self.database.write(LET_TIME_PASS, ids=list(order_ids))
 
-        async def expire(tx: Transaction) -> None:
-            await holds.lock_order(tx, order_id)
-            await movements.give_back(tx, await holds.lines_of(tx, order_id), Cause.EXPIRED)
-            await holds.set_state(tx, order_id, StockState.EXPIRED)
-
-        await self.database.transact(expire)
+    async def expire(self, *order_ids: UUID) -> None:
+        """What these orders hold is past its time, and the sweep has come to all that is."""
+        await self.let_time_pass(*order_ids)
+        while await self.inventory.expire_holds():
+            continue
 
     async def adjust(
         self, listing_id: UUID, on_hand: int, *, owner_id: str = "alice", version: int | None = None

@@ -5,13 +5,10 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
 
 from domains.inventory import Shortage, ShortageReason
 from domains.inventory.model import HOLD_SECONDS, StockState
-from domains.inventory.tables import stock_items
 from kernel.clock import utc_now
-from kernel.database import ConstraintViolated, Statement
 from kernel.errors import IllegalTransition
 from kernel.money import Money
 from messaging.events import BookStockUpdated, StockItemChanged
@@ -26,9 +23,6 @@ from tests.domains.inventory.shelf import (
     published,
     withdrawn,
 )
-
-HOLD_TOO_MUCH = Statement(update(stock_items).values(held=stock_items.c.on_hand + 1))
-HOLD_LESS_THAN_NOTHING = Statement(update(stock_items).values(held=-1))
 
 
 async def test_of_fifty_orders_for_the_last_copy_exactly_one_holds_it(shelf: Shelf) -> None:
@@ -170,13 +164,6 @@ async def test_copies_released_to_a_withdrawn_listing_do_not_become_available(sh
 async def test_an_order_without_lines_is_a_mistake_of_the_caller(shelf: Shelf) -> None:
     with pytest.raises(ValueError, match="at least one copy"):
         await shelf.hold()
-
-
-@pytest.mark.parametrize("statement", [HOLD_TOO_MUCH, HOLD_LESS_THAN_NOTHING])
-async def test_the_database_itself_refuses_impossible_counts(shelf: Shelf, statement: Statement[None]) -> None:
-    await shelf.publish(copies=3)
-    with pytest.raises(ConstraintViolated, match="ck_stock_items_held_within_on_hand"):
-        await shelf.database.write(statement)
 
 
 async def lasts(shelf: Shelf, order_id) -> int:
