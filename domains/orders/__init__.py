@@ -14,12 +14,17 @@ from domains.orders.commands import (
 )
 from domains.orders.errors import (
     AmountMismatch,
+    CannotCancel,
+    CannotRefund,
     CartEmpty,
     OfferGone,
+    OrderNotFound,
     OutOfStock,
     OwnBook,
     PaymentDeclined,
     PriceChanged,
+    RefundNotFound,
+    RefundTooHigh,
 )
 from domains.orders.model import (
     Address,
@@ -48,6 +53,8 @@ from domains.orders.payment import (
     Unknown,
 )
 from domains.orders.ports import BookTitles, PaymentProvider, StockHolds
+from domains.orders.refund import Refund, RefundCause, RefundedLine, RefundStatus
+from domains.orders.refund_commands import CancelOrder, RefundLine, RefundOrder, RetryRefund
 from domains.orders.service import OrdersService
 from kernel.errors import IdempotencyKeyReused
 
@@ -58,6 +65,9 @@ __all__ = [
     "AddressParts",
     "AmountMismatch",
     "BookTitles",
+    "CancelOrder",
+    "CannotCancel",
+    "CannotRefund",
     "Captured",
     "Cart",
     "CartEmpty",
@@ -76,6 +86,7 @@ __all__ = [
     "Order",
     "OrderAction",
     "OrderLine",
+    "OrderNotFound",
     "OrderStatus",
     "OrdersService",
     "OutOfStock",
@@ -87,9 +98,18 @@ __all__ = [
     "PaymentStatus",
     "Prepared",
     "PriceChanged",
+    "Refund",
+    "RefundCause",
+    "RefundLine",
+    "RefundNotFound",
+    "RefundOrder",
     "RefundRefused",
+    "RefundStatus",
+    "RefundTooHigh",
     "Refunded",
+    "RefundedLine",
     "Refused",
+    "RetryRefund",
     "SetCartLine",
     "Shortage",
     "ShortageReason",

@@ -45,6 +45,8 @@ class Patience:
     """From then until the provider's answer is written down."""
     late_seconds: int = 60
     """From then until the sweep asks the provider, and from one time that it looks at an order to the next."""
+    action_seconds: int = 900
+    """How long a buyer may take for what the provider requires, such as 3-D Secure."""
 
 
 class Overtaken(Exception):

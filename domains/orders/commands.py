@@ -12,6 +12,7 @@ from uuid import UUID
 from babel import Locale
 
 from domains.orders.model import LINE_QUANTITY, Address, Cart, Order
+from domains.orders.payment import ActionRequired
 from kernel.errors import IdempotencyKeyReused, InvalidField, Problem
 from kernel.money import Money
 
@@ -95,9 +96,10 @@ class CheckoutCompleted:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutPending:
-    """What became of the payment is not known yet: watch the order."""
+    """What became of the payment is not known yet: watch the order, and do what it waits for, if it does."""
 
     order: Order
+    next_action: ActionRequired | None = None
 
 
 class CheckoutInProgress(Problem):
@@ -172,6 +174,11 @@ def stored_key(text: str) -> str:
 def countries() -> frozenset[str]:
     """The codes of all countries, as ISO 3166 has them (and Kosovo's)."""
     return frozenset(code for code in map(str, Locale("en").territories) if len(code) == 2) - _NO_COUNTRIES
+
+
+def fault_of(text: str, longest: int, *, required: bool = True) -> str | None:
+    """What is wrong with a text, as the end of a sentence about it."""
+    return _fault(_stripped(text), longest, required=required)
 
 
 def _fault(value: str | None, longest: int, *, required: bool = True) -> str | None:

@@ -1,4 +1,4 @@
-"""What can stand in the way of filling a cart and of buying what is in it."""
+"""What can stand in the way of filling a cart, of buying what is in it, and of undoing that."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -63,6 +63,53 @@ class PaymentDeclined(Problem):
     code = "PAYMENT_DECLINED"
     path: tuple[str, ...] = ("input", "paymentMethod")
     reason_code: str
+
+
+class OrderNotFound(Problem):
+    """There is no such order."""
+
+    code = "ORDER_NOT_FOUND"
+    path: tuple[str, ...] = ("input", "orderId")
+
+
+class CannotCancel(Problem):
+    """The order cannot be cancelled."""
+
+    code = "CANNOT_CANCEL"
+    path: tuple[str, ...] = ("input", "orderId")
+    reason: str
+
+    @property
+    def message(self) -> str:
+        return self.reason
+
+
+class CannotRefund(Problem):
+    """There is no money of this order to give back."""
+
+    code = "CANNOT_REFUND"
+    path: tuple[str, ...] = ("input", "orderId")
+    reason: str
+
+    @property
+    def message(self) -> str:
+        return self.reason
+
+
+class RefundTooHigh(Problem):
+    """More is asked for than is left of what was paid."""
+
+    code = "REFUND_TOO_HIGH"
+    path: tuple[str, ...] = ("input",)
+    asked: Money
+    left: Money
+
+
+class RefundNotFound(Problem):
+    """There is no such refund."""
+
+    code = "REFUND_NOT_FOUND"
+    path: tuple[str, ...] = ("input", "refundId")
 
 
 _STORED: dict[str, TypeAdapter[Any]] = {

@@ -54,6 +54,7 @@ class OrderAction(StrEnum):
     """What the buyer may do with an order now."""
 
     CHECKOUT_AGAIN = "CHECKOUT_AGAIN"
+    CANCEL = "CANCEL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +113,15 @@ class Order:
     refunded: Money
     address: Address
     timeline: tuple[TimelineEntry, ...]
+    cancel_reason: str | None = None
+    can_cancel: bool = False
+    """Whether its buyer could cancel it when it was read, by the database's clock."""
 
     @property
     def actions(self) -> tuple[OrderAction, ...]:
         """What the buyer may do now; the cart is as it was when an order came to nothing."""
+        if self.can_cancel:
+            return (OrderAction.CANCEL,)
         return (OrderAction.CHECKOUT_AGAIN,) if self.status in UNPAID_ENDS else ()
 
 

@@ -11,13 +11,16 @@ from domains.orders.answers import Answers
 from domains.orders.carts import Carts
 from domains.orders.checkout import Checkouts, Patience
 from domains.orders.commands import AddToCart, Checkout, CheckoutOutcome, SetCartLine, stored_key
+from domains.orders.errors import CannotCancel, CannotRefund, OrderNotFound, RefundNotFound, RefundTooHigh
 from domains.orders.model import Cart, Order, OrderStatus, read_number
 from domains.orders.outcome import Outcomes
-from domains.orders.payment import Outcome
+from domains.orders.payment import Outcome, Refunded, RefundRefused
 from domains.orders.ports import BookTitles, PaymentProvider, StockHolds
+from domains.orders.refund import Refund
+from domains.orders.refund_commands import CancelOrder, RefundOrder, RetryRefund
 from domains.orders.sweep import StaleOrders
 from kernel.database import Database
-from kernel.errors import Problem
+from kernel.errors import IdempotencyKeyReused, InvalidField, Problem
 from kernel.logging import log
 from kernel.pages import Page, PageRequest
 
@@ -38,7 +41,10 @@ class OrdersService:
         *,
         currency: str,
         patience: Patience = PATIENCE,
+        cancel_seconds: int = 1800,
+        key_hours: int = 24,
     ) -> None:
+        """`cancel_seconds`: how long after paying a buyer may cancel; `key_hours`: how long a key is remembered."""
         self._database = database
         self._carts = Carts(database, stock, titles, currency=currency)
         self._answers = Answers(database, self._carts)
@@ -100,6 +106,47 @@ class OrdersService:
     async def finish_stale(self) -> int:
         """The sweep: finish orders whose checkout was cut off or whose charge was not answered; how many were."""
         return await self._stale.finish()
+
+    # --- undoing
+
+    async def cancel_order(self, command: CancelOrder) -> Order | OrderNotFound | CannotCancel | InvalidField:
+        """Undo an order and give its money back; one that is cancelled already is told again."""
+        raise NotImplementedError
+
+    async def refund_order(
+        self, command: RefundOrder
+    ) -> Refund | OrderNotFound | CannotRefund | RefundTooHigh | IdempotencyKeyReused | InvalidField:
+        """Give money of a paid order back, once for each operator and idempotency key."""
+        raise NotImplementedError
+
+    async def retry_refund(self, command: RetryRefund) -> Refund | RefundNotFound:
+        """Try a FAILED refund again; any other is told as it is."""
+        raise NotImplementedError
+
+    async def record_refund(self, refund_id: UUID, outcome: Refunded | RefundRefused) -> None:
+        """Record what became of a refund; LookupError if there is no such refund."""
+        raise NotImplementedError
+
+    async def finish_refunds(self) -> int:
+        """The sweep: have the provider make the refunds that are due; how many were tried."""
+        raise NotImplementedError
+
+    async def forget_attempts(self) -> int:
+        """The sweep: forget idempotency keys whose time is over; how many were forgotten."""
+        raise NotImplementedError
+
+    async def refunds_of(self, order_ids: Sequence[UUID]) -> dict[UUID, tuple[Refund, ...]]:
+        """The refunds of these orders, oldest first; an order without any is absent."""
+        raise NotImplementedError
+
+    async def failed_refunds(self, page: PageRequest) -> Page[Refund]:
+        """The refunds that the provider would not make, oldest first; raises InvalidCursor."""
+        raise NotImplementedError
+
+    async def find_any_order(self, *, id: UUID | None = None, number: str | None = None) -> Order | None:
+        """The order with this id or number, whoever's it is: for operators."""
+        wanted = id or (number and await self._id_of(number))
+        return (await self.find_orders([wanted])).get(wanted) if wanted else None
 
     async def finish_running(self) -> None:
         """Wait for checkouts that run, also those whose callers have gone: before a shutdown."""

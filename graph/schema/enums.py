@@ -78,6 +78,7 @@ _show(
     OrderAction,
     "What the viewer may do with an order now.",
     CHECKOUT_AGAIN="Try to buy the cart again: it is as it was.",
+    CANCEL="Have it undone: the money goes back.",
 )
 _show(
     NotificationKind,
