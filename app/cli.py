@@ -154,20 +154,25 @@ def demo(
         str | None,
         typer.Option(help="Of a buyer whose cart is empty [default: one of a new buyer].", show_default=False),
     ] = None,
+    story: Annotated[str, typer.Option(help="Which one, or `all`.")] = "purchase",
 ) -> None:
-    """Play one purchase against a running server.
+    """Play a story against a running server: a purchase, or one that goes wrong and is put right.
 
-    The server's data folder has the key to a token of a new buyer; without that folder, as on another machine, say
+    The server's data folder has the key to tokens of new people; without that folder, as on another machine, say
     whose token to use: `bookstall token --as somebody` prints one where the server runs.
 
+    Stories: purchase, declined-card, confirmed-card, lost-answer, last-copy, cancellation, refund, unknown-payment.
+
     Example: bookstall demo --url http://127.0.0.1:8000 --data .bookstall
+
+    Example: bookstall demo --story all
 
     Example: bookstall demo --url https://books.example --token eyJhbGciOi...
     """
     settings = load(data=data)
     from app.demo import play
 
-    play(url, settings, seconds, token)
+    play(url, settings, seconds, token, story)
 
 
 @app.command()

@@ -79,6 +79,17 @@ class LiveClient:
             raise Complaint(f"the server answered: {answer['errors'][0]['message']}")
         return answer["data"]
 
+    async def lose(self, document: str, variables: Variables | None = None) -> None:
+        """Sends a query or mutation over a connection that breaks before the answer is read."""
+        async with self._http.stream("POST", "/graphql", json={"query": document, "variables": variables or {}}):
+            return
+
+    async def post(self, url: str) -> None:
+        """Presses a button of a page."""
+        response = await self._http.post(url)
+        if response.is_error:
+            raise Complaint(f"{url} answered {response.status_code}")
+
     async def follow(self, document: str, variables: Variables | None = None) -> AsyncIterator[dict[str, Any]]:
         """The updates of a subscription."""
         identifier = str(next(self._numbers))

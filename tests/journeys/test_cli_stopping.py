@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from app.complaint import Complaint
-from app.demo import FOLLOW_ORDER, NOTIFICATIONS
+from app.demo.documents import FOLLOW_ORDER, NOTIFICATIONS
 from app.live_client import LiveClient
 from app.samples import sample_listings
 from domains.catalog import read_sample_books
