@@ -14,7 +14,7 @@ from app.mail import EmlFiles
 from app.metrics import Metrics
 from app.neighbours import StockOfInventory, TitlesOfCatalog
 from app.operators import OperatorsDesk
-from app.payments import MockPayments
+from app.payments import MockPayments, WatchedPayments
 from app.settings import DOMAINS, IN_PROCESS, Settings
 from app.subscriptions import SAGA
 from domains.catalog import CatalogService
@@ -194,7 +194,7 @@ def _services(
         databases["orders"],
         StockOfInventory(inventory),
         TitlesOfCatalog(catalog),
-        MockPayments(folder.charges),
+        WatchedPayments(MockPayments(folder.charges)),
         currency=currency,
         patience=Patience(
             placing_seconds=settings.placing_seconds,
