@@ -42,6 +42,10 @@ class Metrics:
             "bookstall_events", "Deliveries that a domain took, by event and what became of them.",
             ["domain", "event", "outcome"], registry=registry,
         )  # fmt: skip
+        self._resent = Counter(
+            "bookstall_events_resent", "Events that were sent, never came to a domain, and are sent again.",
+            ["domain"], registry=registry,
+        )  # fmt: skip
         self._sweep_failures = Counter(
             "bookstall_sweep_failures", "Steps of sweeps that failed and are tried again.", ["sweep"], registry=registry
         )
@@ -68,6 +72,10 @@ class Metrics:
     def event(self, domain: str, event: str, outcome: str) -> None:
         """A domain took a delivery."""
         self._events.labels(domain, event, outcome).inc()
+
+    def resent(self, domain: str, events: int) -> None:
+        """Events that never came to a domain are sent again."""
+        self._resent.labels(domain).inc(events)
 
     def sweep_failed(self, sweep: str) -> None:
         """A step of a sweep failed."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Integer, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from kernel.columns import in_seconds, now, param
+from kernel.columns import in_seconds, now, param, params
 from kernel.database import Statement
 from messaging.tables import UNDONE, InboxState, inbox
 
@@ -76,6 +76,10 @@ KEEP = Statement(
         next_at=in_seconds(_SECONDS),
     )
     .on_conflict_do_nothing(index_elements=["event_id"])
+)
+KNOWN = Statement(
+    select(inbox.c.event_id).where(inbox.c.event_id.in_(params(inbox.c.event_id, "ids"))),
+    NamedTuple("KnownEvent", [("event_id", UUID)]),
 )
 ANY_DUE = Statement(_DUE.limit(1), NamedTuple("DueEvent", [("event_id", UUID)]))
 CLAIM_DUE = Statement(

@@ -40,6 +40,10 @@ class InProcessTransport:
         """Whether it runs."""
         return self._running
 
+    async def waiting(self, domain: str) -> int | None:
+        """None wait: what is published was delivered."""
+        return 0 if self._running else None
+
     async def start(self) -> None:
         """Begins to deliver."""
         self._running = True

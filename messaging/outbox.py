@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, delete, func, select, update
+from sqlalchemy import Integer, delete, func, or_, select, update
 
 from kernel.columns import in_seconds, insert_row, now, param, params
 from kernel.database import Reader, Statement, Transaction
@@ -43,6 +43,15 @@ class Lag(NamedTuple):
     oldest: datetime | None
 
 
+class SentRow(NamedTuple):
+    """An event that was sent, and how often it was sent again."""
+
+    id: UUID
+    name: str
+    sent_at: datetime
+    resent: int
+
+
 _MESSAGE = [outbox.c[name] for name in MessageRow._fields]
 _UNSENT = outbox.c.sent_at.is_(None)
 _BY_ID = outbox.c.id.in_(params(outbox.c.id, "ids"))
@@ -71,6 +80,30 @@ RECLAIM = Statement(update(outbox).where(_UNSENT, outbox.c.lease.is_not(None)).v
 LAG = Statement(
     select(func.count().label("waiting"), func.min(outbox.c.written_at).label("oldest")).where(_UNSENT),
     Lag,
+)
+CLOCK = Statement(select(now().label("now")), NamedTuple("Clock", [("now", datetime)]))
+_SENT = [outbox.c[name] for name in SentRow._fields]
+_SINCE = param(outbox.c.sent_at, "since")
+_BEFORE = outbox.c.sent_at <= param(outbox.c.sent_at, "until")
+SENT = Statement(
+    select(*_SENT)
+    .where(
+        outbox.c.name.in_(params(outbox.c.name, "names")),
+        outbox.c.sent_at >= _SINCE,
+        or_(outbox.c.sent_at > _SINCE, outbox.c.id > param(outbox.c.id, "after")),
+        _BEFORE,
+    )
+    .order_by(outbox.c.sent_at, outbox.c.id)
+    .limit(param(Integer, "count")),
+    SentRow,
+)
+FIND_SENT = Statement(select(*_SENT).where(_BY_ID, _BEFORE), SentRow)
+SEND_AGAIN = Statement(
+    update(outbox)
+    .where(_BY_ID, _BEFORE)
+    .values(sent_at=None, next_at=now(), lease=None, resent=outbox.c.resent + 1)
+    .returning(*_SENT[:2]),
+    NamedTuple("DueAgain", [("id", UUID), ("name", str)]),
 )
 _OLD = select(outbox.c.id).where(outbox.c.sent_at < in_seconds(_SECONDS)).order_by(outbox.c.sent_at)
 PURGE = Statement(delete(outbox).where(outbox.c.id.in_(_OLD.limit(param(Integer, "count")))))

@@ -93,6 +93,14 @@ class RabbitTransport:
         """Since when the broker is away, None while it is there."""
         return min((link.away_since for link in self._links if link.away_since is not None), default=None)
 
+    async def waiting(self, domain: str) -> int | None:
+        """What the broker says of the domain's queue; None while it is away, slow, or has no such queue."""
+
+        async def ready(channel: AbstractChannel) -> int | None:
+            return (await channel.get_queue(queue_of(domain))).declaration_result.message_count
+
+        return await self._links[-1].ask(ready)
+
     async def start(self) -> None:
         """Connects and begins to deliver; where the broker is away, that happens as soon as it is back."""
         if self._intakes or self._watchers.events:

@@ -10,8 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from aio_pika.abc import AbstractChannel, AbstractRobustConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from faststream.rabbit import Channel, RabbitBroker
 from yarl import URL
 
@@ -29,6 +31,7 @@ LONGEST_PAUSE_SECONDS = 10.0
 
 _log = log(__name__)
 
+T = TypeVar("T")
 Open = Callable[[RabbitBroker, AbstractRobustConnection], Awaitable[None]]
 """Declares what is needed on a new connection, starts its consumers; raises if that cannot be done."""
 Check = Callable[[AbstractChannel], Awaitable[None]]
@@ -68,6 +71,16 @@ class Link:
         self._stopped.set()
         if self._task is not None:
             await self._task
+
+    async def ask(self, question: Callable[[AbstractChannel], Awaitable[T]]) -> T | None:
+        """What a channel of its own answers; None while the broker is away, slow, or does not know."""
+        if self.broker is None or self._connection is None:
+            return None
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS), self._connection.channel() as channel:
+                return await question(channel)
+        except (TimeoutError, *CONNECTION_EXCEPTIONS):
+            return None
 
     async def _keep(self) -> None:
         while not self._stopped.is_set():

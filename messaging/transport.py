@@ -37,6 +37,10 @@ class Transport(Protocol):
         """Whether it is worth trying to publish now."""
         ...
 
+    async def waiting(self, domain: str) -> int | None:
+        """How many messages wait to be delivered to the domain; None where nobody can say now."""
+        ...
+
     async def start(self) -> None:
         """Begins to deliver."""
         ...
