@@ -10,7 +10,7 @@ from strawberry.dataloader import DataLoader
 
 from domains.catalog import Book, BookOffers, CatalogService
 from domains.inventory import InventoryService, StockItem
-from domains.orders import Order, OrdersService
+from domains.orders import Order, OrdersService, Refund
 from domains.sellers import Listing, Seller, SellersService
 
 K = TypeVar("K", bound=Hashable)
@@ -38,6 +38,7 @@ class Loaders:
         self.offers: DataLoader[str, BookOffers | None] = _loader(catalog.find_offers)
         self.stock_items: DataLoader[UUID, StockItem | None] = _loader(inventory.find_items)
         self.orders: DataLoader[UUID, Order | None] = _loader(orders.find_orders)
+        self.refunds: DataLoader[UUID, tuple[Refund, ...] | None] = _loader(orders.refunds_of)
         self.sellers: DataLoader[UUID, Seller | None] = _loader(sellers.find_sellers)
         self.listings: DataLoader[UUID, Listing | None] = _loader(sellers.find_listings)
 

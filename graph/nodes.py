@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Literal
 from uuid import UUID
 
-NodeKind = Literal["Book", "Offer", "Order", "Seller", "Listing", "Notification"]
+NodeKind = Literal["Book", "Offer", "Order", "OrderLine", "Refund", "Seller", "Listing", "Notification"]
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class NotAnId(ValueError):
@@ -33,7 +35,8 @@ def decode_id(text: str, kind: NodeKind) -> UUID:
     """The UUID of a global id of this kind; raises NotAnId."""
     found, key = split_id(text)
     if found != kind:
-        raise NotAnId(f"this is not the id of {'an' if kind[0] in 'AEIOU' else 'a'} {kind.lower()}")
+        words = _CAPITAL.sub(" ", kind).lower()
+        raise NotAnId(f"this is not the id of {'an' if kind[0] in 'AEIOU' else 'a'} {words}")
     return uuid_of(key)
 
 

@@ -22,6 +22,7 @@ from graph.schema.operators import OperatorsMutation
 from graph.schema.orders import OrdersQuery, OrdersSubscription
 from graph.schema.scalars import SCALARS
 from graph.schema.sellers import SellersQuery, SellersSubscription
+from graph.schema.undoing import UndoingMutation
 from graph.schema.viewer import ViewerQuery
 from kernel.logging import log
 
@@ -39,6 +40,7 @@ class Query(ViewerQuery, CatalogQuery, SellersQuery, OrdersQuery, CheckoutQuery)
 class Mutation(
     CartMutation,
     CheckoutMutation,
+    UndoingMutation,
     NotificationsMutation,
     ListingsMutation,
     InventoryMutation,

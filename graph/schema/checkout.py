@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 import strawberry
 
@@ -17,7 +17,14 @@ from graph.schema.scalars import MoneyInput
 @strawberry.type(description="What the buyer has to do before the payment goes on, such as 3-D Secure.")
 class PaymentAction:
     client_secret: str | None = strawberry.field(description="What the payment provider's own script asks for.")
-    url: str | None = strawberry.field(description="Where to send the buyer.")
+    url: str | None = strawberry.field(
+        description="Where to send the buyer, from the address of this endpoint on where it has none of its own."
+    )
+
+    @classmethod
+    def maybe(cls, action: orders.ActionRequired | None) -> Self | None:
+        """What the payment provider requires, if it does."""
+        return None if action is None else cls(client_secret=action.client_secret, url=action.url)
 
 
 @strawberry.type(description="The order is paid.")
@@ -80,7 +87,8 @@ class CheckoutInput:
     amount: MoneyInput = strawberry.field(description="What the buyer agreed to pay: the cart's total.")
     payment_method: str = strawberry.field(
         default="card",
-        description="The payment provider's token of how to pay. The sample provider knows `card` and `card-declined`.",
+        description="The payment provider's token of how to pay. The sample provider knows `card`, and others that "
+        "fail in every way; docs/payments.md has them.",
     )
 
 
@@ -141,8 +149,8 @@ def _show(
     match outcome:
         case orders.CheckoutCompleted(order=order, replayed=replayed):
             return CheckoutCompleted(order=Order.of(order), replayed=replayed)
-        case orders.CheckoutPending(order=order):
-            return CheckoutPending(order=Order.of(order), next_action=None)
+        case orders.CheckoutPending(order=order, next_action=action):
+            return CheckoutPending(order=Order.of(order), next_action=PaymentAction.maybe(action))
         case orders.CheckoutInProgress(order=order):
             return CheckoutInProgress(**said(outcome), order=Order.of(order))
         case orders.CheckoutRejected(problems=problems, cart=cart, order=order):

@@ -9,7 +9,7 @@ import strawberry
 
 from domains.catalog import BookOrder
 from domains.notifications import DeliveryStatus, NotificationChannel, NotificationKind, NotificationStatus
-from domains.orders import OrderAction, OrderStatus, PaymentStatus
+from domains.orders import OrderAction, OrderStatus, PaymentStatus, RefundCause, RefundStatus
 from graph.auth import Role
 from kernel.books import Grade
 
@@ -79,6 +79,20 @@ _show(
     "What the viewer may do with an order now.",
     CHECKOUT_AGAIN="Try to buy the cart again: it is as it was.",
     CANCEL="Have it undone: the money goes back.",
+)
+_show(
+    RefundCause,
+    "What money goes back for.",
+    CANCELLATION="The order was cancelled.",
+    LATE_CHARGE="The money came after the order had ended without it.",
+    OPERATOR="An operator gave it back.",
+)
+_show(
+    RefundStatus,
+    "Whether the money of a refund is back.",
+    PENDING="The payment provider is about to be asked, or will be asked again.",
+    DONE="It is on its way to the buyer.",
+    FAILED="The payment provider will not do it; an operator looks after it.",
 )
 _show(
     NotificationKind,

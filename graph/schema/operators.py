@@ -1,4 +1,4 @@
-"""The operators' desk: deliveries that failed for good, and events that wait to be published."""
+"""The operators' desk: anybody's orders, refunds and deliveries that failed for good, and events that wait."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from graph.auth import Role
 from graph.context import Info
 from graph.schema.connections import After, Connection, First, connect, page_request
 from graph.schema.errors import InvalidField, said
+from graph.schema.orders import Order, OrderLookup, order_by
+from graph.schema.refunds import Refund
 from kernel.errors import InvalidField as InvalidFieldProblem
 
 IDS_AT_ONCE = 100
@@ -65,6 +67,17 @@ class OperatorDesk:
     ) -> Connection[DeadLetter]:
         request = page_request(first, after)
         return connect(await info.context.desk.dead_letters(domain=domain, page=request), request, DeadLetter.of)
+
+    @strawberry.field(description="Anybody's order; null if there is no such order.")
+    async def order(
+        self, info: Info, by: Annotated[OrderLookup, strawberry.argument(description="Which one.")]
+    ) -> Order | None:
+        return await order_by(by, info.context.orders.find_any_order)
+
+    @strawberry.field(description="Refunds that the payment provider will not make, oldest first.")
+    async def failed_refunds(self, info: Info, first: First = 20, after: After = None) -> Connection[Refund]:
+        request = page_request(first, after)
+        return connect(await info.context.orders.failed_refunds(request), request, Refund.of)
 
     @strawberry.field(description="What waits to be published, part by part.")
     async def outbox_lag(self, info: Info) -> list[OutboxLag]:

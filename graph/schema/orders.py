@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Self, cast
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from graph.nodes import NotAnId, decode_id, encode_id
 from graph.ports import Change, buyer_topic, order_topic
 from graph.schema.catalog import Book, Offer, Seller, find_book, find_offer, find_seller
 from graph.schema.nodes import Node
+from graph.schema.refunds import Refund
 from graph.schema.scalars import ISBN, Money
 from kernel.books import Grade
 from kernel.pages import PageRequest
@@ -101,7 +103,16 @@ class Order(Node):
     refunded: Money = strawberry.field(description="What went back to the buyer.")
     delivery_address: Address = strawberry.field(description="Where it goes.")
     timeline: list[TimelineEntry] = strawberry.field(description="Every step of its way so far, in order.")
-    actions: list[OrderAction] = strawberry.field(description="What the viewer may do with it now.")
+    actions: list[OrderAction] = strawberry.field(description="What its buyer may do with it now.")
+    cancel_reason: str | None = strawberry.field(
+        description="Why it was cancelled: the words of whoever did it, or OUT_OF_STOCK. Null unless it was."
+    )
+    order: strawberry.Private[orders.Order]
+
+    @strawberry.field(description="What money of it goes back or should, oldest first.")
+    async def refunds(self, info: Info) -> list[Refund]:
+        refunds = await info.context.loaders.refunds.load(self.order.id)
+        return [Refund.of(refund) for refund in refunds or ()]
 
     @classmethod
     def of(cls, order: orders.Order) -> Self:
@@ -129,7 +140,19 @@ class Order(Node):
             ),
             timeline=[TimelineEntry.of(entry) for entry in order.timeline],
             actions=list(order.actions),
+            cancel_reason=order.cancel_reason,
+            order=order,
         )
+
+
+async def order_by(by: OrderLookup, find: Callable[..., Awaitable[orders.Order | None]]) -> Order | None:
+    """The order that a lookup means, with `find(id=)` or `find(number=)`."""
+    try:
+        order_id = decode_id(by.id.value, "Order") if by.id else None
+    except NotAnId:
+        return None
+    order = await (find(number=by.number.value) if by.number else find(id=order_id))
+    return None if order is None else Order.of(order)
 
 
 async def find_order(info: Info, order_id: UUID) -> Order | None:
@@ -152,15 +175,7 @@ class OrdersQuery:
         self, info: Info, by: Annotated[OrderLookup, strawberry.argument(description="Which one.")]
     ) -> Order | None:
         buyer_id = info.context.require_viewer().subject
-        if by.number is not None:
-            order = await info.context.orders.find_order(buyer_id, number=by.number.value)
-            return None if order is None else Order.of(order)
-        try:
-            order_id = decode_id(by.id.value, "Order") if by.id else None
-        except NotAnId:
-            return None
-        order = await info.context.orders.find_order(buyer_id, id=order_id)
-        return None if order is None else Order.of(order)
+        return await order_by(by, partial(info.context.orders.find_order, buyer_id))
 
 
 # --- live -------------------------------------------------------------------------------------------------------
