@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 import httpx
 
 from graph.errors import Code
+from graph.nodes import decode_id
 from tests import documents
 from tests.builders import Answer, Buyer, Offer, Shop
 from tests.conftest import wait_until
+from tests.faults.full_stack import Marketplace
 
 PATIENCE_SECONDS = 300.0
 OPEN = {"CheckoutPending", "CheckoutInProgress"}
@@ -84,6 +87,44 @@ async def shoppers(shop: Shop, count: int) -> list[Shopper]:
     """So many buyers, who all want the same three offers."""
     offers = [await shop.offer(copies=1000) for _ in range(3)]
     return [Shopper(shop.buyer(), offers) for _ in range(count)]
+
+
+@asynccontextmanager
+async def everybody_buys(people: Sequence[Shopper], times: int = 1) -> AsyncIterator[None]:
+    """Each buys so many times meanwhile; at the end of the block they have all their answers."""
+
+    async def buys(shopper: Shopper) -> None:
+        for _ in range(times):
+            await shopper.buy()
+
+    async with asyncio.TaskGroup() as shopping:
+        for shopper in people:
+            shopping.create_task(buys(shopper))
+        yield
+
+
+def bought(people: Sequence[Shopper]) -> int:
+    """How many orders are paid, as the shoppers were told."""
+    return sum(len(shopper.bought) for shopper in people)
+
+
+def more_is_bought(people: Sequence[Shopper]) -> Callable[[], Awaitable[bool]]:
+    """Asks whether they have bought something since."""
+    before = bought(people)
+
+    async def is_more() -> bool:
+        return bought(people) > before
+
+    return is_more
+
+
+async def every_acknowledged_order_is_there(marketplace: Marketplace, people: Sequence[Shopper]) -> None:
+    """Whatever a shopper was told is in the books, and nothing more."""
+    orders = [decode_id(order, "Order") for shopper in people for order in shopper.bought]
+    assert len(set(orders)) == len(orders) > 0
+    assert await marketplace.count("orders", "orders WHERE status = 'PAID'") == len(orders)
+    answers = {answer["__typename"] for shopper in people for answer in shopper.answers.values()}
+    assert answers <= {"CheckoutCompleted", "CheckoutRejected"}
 
 
 async def _persist(attempt: Callable[[], Awaitable[Any]]) -> Any:

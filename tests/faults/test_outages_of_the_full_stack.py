@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from domains.catalog import repository
 from domains.catalog.copies import Copies
-from graph.nodes import decode_id
 from kernel.redis_cache import RedisCache
 from tests.builders import Shop
 from tests.faults.full_stack import Marketplace, off_the_loop, queues_are_on_disk
-from tests.faults.shoppers import Shopper, shoppers
+from tests.faults.shoppers import every_acknowledged_order_is_there, everybody_buys, more_is_bought, shoppers
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
 
@@ -27,33 +25,6 @@ LEAKS = ("SELECT", "INSERT", "UPDATE", "asyncpg", "postgres", "Connection", "Tra
 """What an answer would have in it that told too much."""
 
 
-@asynccontextmanager
-async def everybody_buys(people: Sequence[Shopper], times: int = 1) -> AsyncIterator[None]:
-    """Each buys so many times meanwhile; at the end of the block they have all their answers."""
-
-    async def buys(shopper: Shopper) -> None:
-        for _ in range(times):
-            await shopper.buy()
-
-    async with asyncio.TaskGroup() as shopping:
-        for shopper in people:
-            shopping.create_task(buys(shopper))
-        yield
-
-
-def bought(people: Sequence[Shopper]) -> int:
-    return sum(len(shopper.bought) for shopper in people)
-
-
-def more_is_bought(people: Sequence[Shopper]) -> Callable[[], Awaitable[bool]]:
-    before = bought(people)
-
-    async def is_more() -> bool:
-        return bought(people) > before
-
-    return is_more
-
-
 async def redis_has_what_the_database_has(marketplace: Marketplace) -> bool:
     """Whether what is offered of every book is copied, and right."""
     stored = await repository.offers_after(marketplace.database("catalog").read(), "", 1000)
@@ -61,15 +32,6 @@ async def redis_has_what_the_database_has(marketplace: Marketplace) -> bool:
     copies = await Copies(cache).offers([stock.isbn for stock in stored])
     await cache.close()
     return copies == {stock.isbn: stock for stock in stored}
-
-
-async def every_acknowledged_order_is_there(marketplace: Marketplace, people: Sequence[Shopper]) -> None:
-    """Whatever a shopper was told is in the books, and nothing more."""
-    orders = [decode_id(order, "Order") for shopper in people for order in shopper.bought]
-    assert len(set(orders)) == len(orders) > 0
-    assert await marketplace.count("orders", "orders WHERE status = 'PAID'") == len(orders)
-    answers = {answer["__typename"] for shopper in people for answer in shopper.answers.values()}
-    assert answers <= {"CheckoutCompleted", "CheckoutRejected"}
 
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(20, marks=pytest.mark.long)])

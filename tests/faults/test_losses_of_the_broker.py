@@ -1,0 +1,175 @@
+"""RabbitMQ loses bindings, messages, queues and its disk while people buy: what never came is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aio_pika
+import pytest
+from aio_pika.abc import AbstractChannel
+
+from messaging.rabbit_topology import EXCHANGE, queue_of
+from tests.builders import Shop
+from tests.faults.conftest import SETTINGS
+from tests.faults.full_stack import FullStack, Marketplace, off_the_loop
+from tests.faults.shoppers import every_acknowledged_order_is_there, everybody_buys, shoppers
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
+
+Wait = Callable[..., Awaitable[Any]]
+Harm = Callable[[AbstractChannel], Awaitable[None]]
+
+SHOPPERS = 6
+HARM_EVERY_SECONDS = 0.05
+IMPATIENCE = {"BOOKSTALL_LOOK_SECONDS": "1", "BOOKSTALL_MISSED_SECONDS": "3"}
+"""What is lost is noticed within seconds."""
+CONSUMERS_OF_ORDER_PAID = ("inventory", "sellers", "notifications")
+
+
+@pytest.fixture
+async def marketplace(full_stack: FullStack, tmp_path: Path) -> AsyncIterator[Marketplace]:
+    """A gateway and two workers who soon notice what is lost."""
+    opened = await full_stack.marketplace(tmp_path / "data", SETTINGS | IMPATIENCE)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def harmed(marketplace: Marketplace, harm: Harm) -> AsyncIterator[None]:
+    """For the time of the block the broker is harmed again and again, as workers repair it."""
+    enough = asyncio.Event()
+
+    async def goes_on() -> bool:
+        try:
+            await asyncio.wait_for(enough.wait(), HARM_EVERY_SECONDS)
+        except TimeoutError:
+            return True
+        return False
+
+    async def harms() -> None:
+        async with await aio_pika.connect(marketplace.servers.transport_url) as connection:
+            while await goes_on():
+                async with connection.channel() as channel:
+                    await harm(channel)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(harms())
+        try:
+            yield
+        finally:
+            enough.set()
+
+
+def unbinding(*domains: str) -> Harm:
+    """Takes the binding of OrderPaid from these domains' queues."""
+
+    async def unbind(channel: AbstractChannel) -> None:
+        for domain in domains:
+            queue = await channel.get_queue(queue_of(domain), ensure=False)
+            await queue.unbind(EXCHANGE.name, "OrderPaid")
+
+    return unbind
+
+
+async def deleting(channel: AbstractChannel) -> None:
+    """Deletes a queue, with all that is in it."""
+    await channel.queue_delete(queue_of("sellers"))
+
+
+def was_sent_again(marketplace: Marketplace, event: str = "OrderPaid") -> Callable[[], Awaitable[int]]:
+    return lambda: marketplace.count("orders", f"outbox WHERE resent > 0 AND name = '{event}'")
+
+
+@pytest.mark.parametrize("harm", [unbinding("sellers"), deleting], ids=["its binding", "its queue"])
+async def test_one_of_several_domains_loses_its_part_of_an_event_while_people_buy_and_every_order_settles(
+    marketplace: Marketplace, stalls: Shop, eventually: Wait, harm: Harm
+) -> None:
+    people = await shoppers(stalls, SHOPPERS)
+    async with harmed(marketplace, harm), everybody_buys(people, times=3):
+        pass
+    await eventually(was_sent_again(marketplace), seconds=60)
+    await marketplace.comes_to_rest()
+    await every_acknowledged_order_is_there(marketplace, people)
+
+
+async def test_an_event_that_no_queue_takes_any_more_is_refused_loudly_and_sent_when_one_does(
+    marketplace: Marketplace, stalls: Shop, eventually: Wait
+) -> None:
+    people = await shoppers(stalls, SHOPPERS)
+
+    async def is_said() -> bool:
+        return any("no queue takes OrderPaid" in process.log() for process in marketplace.processes)
+
+    async with harmed(marketplace, unbinding(*CONSUMERS_OF_ORDER_PAID)):
+        async with everybody_buys(people):
+            pass
+        await eventually(is_said)
+        assert await marketplace.count("orders", "outbox WHERE name = 'OrderPaid'") == SHOPPERS
+    await marketplace.comes_to_rest()
+    await every_acknowledged_order_is_there(marketplace, people)
+
+
+async def test_an_event_that_only_a_watcher_takes_any_more_comes_to_every_domain_in_the_end(
+    marketplace: Marketplace, stalls: Shop, eventually: Wait
+) -> None:
+    people = await shoppers(stalls, SHOPPERS)
+    async with await aio_pika.connect(marketplace.servers.transport_url) as connection:
+        channel = await connection.channel()
+        watcher = await channel.declare_queue(exclusive=True)
+        await watcher.bind(EXCHANGE.name, "OrderPaid")
+        async with harmed(marketplace, unbinding(*CONSUMERS_OF_ORDER_PAID)), everybody_buys(people, times=2):
+            pass
+        await eventually(was_sent_again(marketplace), seconds=60)
+    await marketplace.comes_to_rest()
+    await every_acknowledged_order_is_there(marketplace, people)
+
+
+async def test_a_queue_is_purged_and_a_worker_that_comes_back_misses_nothing(
+    marketplace: Marketplace, stalls: Shop, eventually: Wait
+) -> None:
+    people = await shoppers(stalls, SHOPPERS)
+    await marketplace.comes_to_rest()
+    await asyncio.gather(*(worker.stop() for worker in marketplace.workers))
+    async with everybody_buys(people):
+        pass
+
+    async def all_wait() -> bool:
+        return await marketplace.waiting(queue_of("inventory")) >= SHOPPERS
+
+    await eventually(all_wait)
+    async with await aio_pika.connect(marketplace.servers.transport_url) as connection, connection.channel() as channel:
+        await (await channel.get_queue(queue_of("inventory"))).purge()
+    await asyncio.gather(*(worker.start() for worker in marketplace.workers))
+    await marketplace.comes_to_rest()
+    assert await was_sent_again(marketplace)() == SHOPPERS
+    await every_acknowledged_order_is_there(marketplace, people)
+
+
+async def test_the_broker_loses_its_disk_with_everything_that_waited(
+    marketplace: Marketplace, stalls: Shop, eventually: Wait
+) -> None:
+    people = await shoppers(stalls, SHOPPERS)
+    await marketplace.comes_to_rest()
+    await asyncio.gather(*(worker.stop() for worker in marketplace.workers))
+    async with everybody_buys(people):
+        pass
+
+    async def all_are_sent() -> bool:
+        return not await marketplace.count("orders", "outbox WHERE sent_at IS NULL")
+
+    await eventually(all_are_sent)
+    broker = marketplace.servers.rabbitmq
+    await off_the_loop(broker.kill)
+    await off_the_loop(lambda: shutil.rmtree(broker.folder / "mnesia"))
+    async with everybody_buys(people):
+        await off_the_loop(broker.start)
+    await asyncio.gather(*(worker.start() for worker in marketplace.workers))
+    await marketplace.comes_to_rest()
+    assert await was_sent_again(marketplace)() == SHOPPERS
+    await every_acknowledged_order_is_there(marketplace, people)
