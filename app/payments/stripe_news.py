@@ -1,0 +1,85 @@
+"""What Stripe tells by itself: an event only says what to look at, never what became of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from stripe import InvalidRequestError
+
+from app.payments.stripe import ChargeOutcome, RefundOutcome, StripePayments, refund_outcome_of
+from app.payments.stripe_account import named
+from domains.orders import NotCharged, RefundRefused, Unknown
+
+OF_CHARGES = {
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "payment_intent.requires_action",
+}
+OF_REFUNDS = {"charge.refunded", "refund.updated", "refund.failed"}
+"""Their objects, a charge or a refund, name the intent that they belong to."""
+
+
+class ChargeNews(NamedTuple):
+    """What became of an order's charge."""
+
+    order_id: UUID
+    outcome: ChargeOutcome
+
+
+class RefundNews(NamedTuple):
+    """What became of a refund."""
+
+    refund_id: UUID
+    outcome: RefundOutcome
+
+
+class NotKnownNow(Exception):
+    """Stripe does not say how things stand: ask again later."""
+
+
+class StripeNews:
+    """Looks up what an event is about, so events may come late, twice and in any order."""
+
+    def __init__(self, payments: StripePayments, secret: str) -> None:
+        self._payments = payments
+        self._secret = secret
+
+    async def read(self, payload: bytes, signature: str) -> list[ChargeNews | RefundNews]:
+        """What there is to record, nothing for what is not ours; raises Forged, NotKnownNow."""
+        event = self._payments.account.event(payload, signature, self._secret)
+        name = "id" if event.type in OF_CHARGES else "payment_intent"
+        reference = str(getattr(event.data.object, name, None) or "")
+        try:
+            if event.type in OF_CHARGES:
+                return await self._of_charge(reference)
+            if event.type in OF_REFUNDS and reference:
+                return await self._of_refunds(reference)
+        except InvalidRequestError:  # Stripe knows nothing of this name
+            return []
+        return []
+
+    async def _of_charge(self, reference: str) -> list[ChargeNews | RefundNews]:
+        intent = await self._payments.account.intent(reference)
+        if intent is None:
+            raise NotKnownNow
+        order_id = named(intent, "order_id")
+        if order_id is None:
+            return []
+        outcome = await self._payments.ended(intent)
+        # An intent that is still open may take money yet.
+        is_open = isinstance(outcome, NotCharged) and intent.status != "canceled"
+        return [] if is_open or isinstance(outcome, Unknown) else [ChargeNews(order_id, outcome)]
+
+    async def _of_refunds(self, reference: str) -> list[ChargeNews | RefundNews]:
+        refunds = await self._payments.account.refunds_of(reference)
+        if refunds is None:
+            raise NotKnownNow
+        found: dict[UUID, RefundOutcome | None] = {}
+        for refund in refunds:
+            refund_id = named(refund, "refund_id")
+            # One that failed may have been made again: the attempt that holds counts.
+            if refund_id and (refund_id not in found or isinstance(found[refund_id], RefundRefused)):
+                found[refund_id] = refund_outcome_of(refund)
+        return [RefundNews(refund_id, outcome) for refund_id, outcome in found.items() if outcome]
