@@ -19,7 +19,7 @@ from app.complaint import Complaint
 from app.data_folder import DataFolder
 from app.process import console
 from app.settings import DOMAINS, IN_PROCESS, InvalidSetting, Settings
-from app.wiring import routes
+from app.wiring import routes, stripe_account
 from graph.auth import KEY_FILE
 from kernel.cache import CacheUnavailable
 from kernel.database import DatabaseError, Unavailable
@@ -60,7 +60,7 @@ async def look(settings: Settings, processes: int | None = None) -> list[Finding
     checks: list[Coroutine[Any, Any, Finding]] = [_database(settings, domain) for domain in DOMAINS]
     if not settings.owns_its_databases:
         checks += [_connections(settings, domains, processes) for domains in _by_server(settings)]
-    checks += [_broker(settings), _cache(settings)]
+    checks += [_broker(settings), _cache(settings), _payments(settings)]
     return [*_at_once(settings, processes), *await asyncio.gather(*checks)]
 
 
@@ -206,3 +206,24 @@ async def _cache(settings: Settings) -> Finding:
     except (CacheUnavailable, ValueError) as error:
         return Finding("cache", False, f"{error}: is BOOKSTALL_CACHE_URL right, is it running?")
     return Finding("cache", True, "Redis answers")
+
+
+async def _payments(settings: Settings) -> Finding:
+    if settings.payments == "mock":
+        if settings.production:
+            return Finding("payments", False, "the mock provider takes no money: set BOOKSTALL_PAYMENTS to stripe")
+        return Finding("payments", True, "the mock provider, which takes no money")
+    from stripe import StripeError
+
+    account = stripe_account(settings, ANSWER_SECONDS)
+    try:
+        await account.reach()
+    except (StripeError, TimeoutError) as error:
+        reason = type(error).__name__
+        return Finding("payments", False, f"Stripe cannot be used ({reason}): is BOOKSTALL_STRIPE_KEY right?")
+    finally:
+        await account.close()
+    live = settings.stripe_key.get_secret_value()[2:].startswith("_live_")
+    if settings.production and not live:
+        return Finding("payments", False, "Stripe answers in test mode, which moves no money: use a live key")
+    return Finding("payments", True, f"Stripe answers, in {'live' if live else 'test'} mode")

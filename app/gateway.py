@@ -11,6 +11,7 @@ from app.exposition import watching_routes
 from app.process import console, listen, serve_until, start, stop_on_signals, url_of
 from app.settings import Settings
 from app.supervisor import inherited, supervise
+from app.webhooks import payment_routes
 from app.wiring import Shop, open_shop, require_migrated
 from app.worker import sender
 from graph.auth import Role
@@ -28,6 +29,7 @@ def gateway(shop: Shop) -> Starlette:
         routes=[
             *build_graph_app(shop.services, shop.issuer),
             *graphiql_routes(lambda: shop.issuer.issue(buyer, PAGE_ROLE)),
+            *payment_routes(shop),
             *watching_routes(shop),
         ]
     )

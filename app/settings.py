@@ -6,13 +6,14 @@ from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.complaint import Complaint
 from kernel.fail_points import NONE as NO_FAIL_POINT
+from graph.limits import Limits
 from kernel.fail_points import planned
 from kernel.money import has_two_digits
 
@@ -27,7 +28,7 @@ class InvalidSetting(Complaint):
     """A setting has a value that cannot be; the message names it in one line."""
 
 
-class Settings(BaseSettings):
+class Settings(Limits, BaseSettings):
     """How this process runs. The three URLs choose between the embedded form and the full stack."""
 
     model_config = SettingsConfigDict(env_prefix="BOOKSTALL_", frozen=True, extra="forbid")
@@ -65,6 +66,16 @@ class Settings(BaseSettings):
     """How long the payment provider may take to answer."""
     late_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long after that the sweep asks the provider what became of a charge."""
+    payments: Literal["mock", "stripe"] = "mock"
+    """Who takes the money; the mock provider moves none."""
+    stripe_key: Annotated[SecretStr, Field(validate_default=True)] = SecretStr("")
+    """The secret or restricted key of the account."""
+    stripe_webhook_secret: Annotated[SecretStr, Field(validate_default=True)] = SecretStr("")
+    """What Stripe signs its events with."""
+    stripe_url: str = ""
+    """Stripe's own where it is empty; a test has another."""
+    stripe_return_url: str = ""
+    """Where a buyer's browser comes back to from 3-D Secure; without it the frontend needs Stripe's script."""
     mail_sender: str = "Bookstall <shop@bookstall.example>"
     sample_books: Annotated[int, Field(ge=1, le=9277)] = 1000
     """How many of the real books the sample shop has."""
@@ -125,6 +136,24 @@ class Settings(BaseSettings):
             raise ValueError("the URL is `inprocess` or begins with redis://")
         return secret
 
+    @field_validator("stripe_key", "stripe_webhook_secret")
+    @classmethod
+    def _of_stripe(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
+        value = secret.get_secret_value()
+        if not value and info.data.get("payments") != "stripe":
+            return secret
+        begins = ("sk_", "rk_") if info.field_name == "stripe_key" else ("whsec_",)
+        if not value.startswith(begins) or not value.isascii() or not value.isprintable():
+            raise ValueError(f"Stripe gives you one that begins with {' or '.join(begins)}")
+        return secret
+
+    @field_validator("stripe_url", "stripe_return_url")
+    @classmethod
+    def _without_listeners(cls, url: str) -> str:
+        if url and urlsplit(url).scheme != "https" and urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError("the URL begins with https://")
+        return url
+
     @field_validator("mail_sender")
     @classmethod
     def _with_an_address(cls, sender: str) -> str:
@@ -145,6 +174,10 @@ class Settings(BaseSettings):
             first = error.errors()[0]
             name = "_".join(str(part) for part in first["loc"][:1]).upper() or "SETTINGS"
             raise InvalidSetting(f"BOOKSTALL_{name}: {first['msg'].removeprefix('Value error, ')}") from None
+
+    def limits(self) -> Limits:
+        """How much clients may ask for."""
+        return Limits(**{name: getattr(self, name) for name in Limits.model_fields})
 
     def database_of(self, domain: str) -> str:
         """The URL of a domain's database."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.complaint import Complaint
 from app.data_folder import DataFolder
@@ -15,12 +16,13 @@ from app.metrics import Metrics
 from app.neighbours import StockOfInventory, TitlesOfCatalog
 from app.operators import OperatorsDesk
 from app.payments import MockPayments, WatchedPayments
+from app.rates import open_rates
 from app.settings import DOMAINS, IN_PROCESS, Settings
 from app.subscriptions import SAGA
 from domains.catalog import CatalogService
 from domains.inventory import InventoryService
 from domains.notifications import NotificationsService
-from domains.orders import OrdersService, Patience
+from domains.orders import OrdersService, Patience, PaymentProvider
 from domains.sellers import SellersService
 from graph.auth import EmbeddedIssuer
 from graph.context import Services
@@ -37,6 +39,12 @@ from messaging.rabbit_topology import Routes
 from messaging.subscription import handlers_of
 from messaging.transport import Transport
 
+if TYPE_CHECKING:
+    from app.payments.stripe_account import StripeAccount  # its library takes a quarter of a second to import
+
+STRIPE_SHARE = 0.4
+"""Of the time that a charge may take: a refused one needs a second request, which closes it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
@@ -47,6 +55,7 @@ class Shop:
     transport: Transport
     cache: Cache
     services: Services
+    payments: PaymentProvider
     meter: Metrics
     issuer: EmbeddedIssuer
 
@@ -115,7 +124,8 @@ async def open_shop(settings: Settings, *, live: bool = True) -> AsyncIterator[S
         hub = Hub(LiveFeed(transport) if live else NoFeed())
         stack.callback(hub.close)
         meter = Metrics(databases, hub.watchers)
-        services = _services(settings, folder, databases, cache, hub, meter)
+        payments = _payments(settings, folder, stack)
+        services = _services(settings, folder, databases, cache, payments, hub, meter)
         stack.push_async_callback(_finish_checkouts, services.orders, settings.stop_seconds)
         yield Shop(
             settings=settings,
@@ -123,6 +133,7 @@ async def open_shop(settings: Settings, *, live: bool = True) -> AsyncIterator[S
             transport=transport,
             cache=cache,
             services=services,
+            payments=payments,
             meter=meter,
             issuer=folder.issuer(),
         )
@@ -184,8 +195,31 @@ async def _finish_checkouts(orders: OrdersService, seconds: float) -> None:
         await asyncio.wait_for(orders.finish_running(), seconds)
 
 
+def _payments(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> PaymentProvider:
+    if settings.payments == "mock":
+        return MockPayments(folder.charges)
+    from app.payments.stripe import StripePayments
+
+    account = stripe_account(settings, settings.charge_seconds * STRIPE_SHARE)
+    stack.push_async_callback(account.close)
+    return StripePayments(account, return_url=settings.stripe_return_url)
+
+
+def stripe_account(settings: Settings, answer_seconds: float) -> StripeAccount:
+    """The account at Stripe that the settings name."""
+    from app.payments.stripe_account import StripeAccount
+
+    return StripeAccount(settings.stripe_key.get_secret_value(), url=settings.stripe_url, answer_seconds=answer_seconds)
+
+
 def _services(
-    settings: Settings, folder: DataFolder, databases: Mapping[str, Database], cache: Cache, hub: Hub, meter: Metrics
+    settings: Settings,
+    folder: DataFolder,
+    databases: Mapping[str, Database],
+    cache: Cache,
+    payments: PaymentProvider,
+    hub: Hub,
+    meter: Metrics,
 ) -> Services:
     currency = settings.currency
     inventory = InventoryService(databases["inventory"], currency=currency, hold_seconds=settings.hold_seconds)
@@ -194,7 +228,7 @@ def _services(
         databases["orders"],
         StockOfInventory(inventory),
         TitlesOfCatalog(catalog),
-        WatchedPayments(MockPayments(folder.charges)),
+        WatchedPayments(payments),
         currency=currency,
         patience=Patience(
             placing_seconds=settings.placing_seconds,

@@ -26,7 +26,7 @@ async def test_before_the_first_start_all_is_well_and_nothing_is_made(tmp_path: 
     assert all(finding.ok for finding in found)
     assert [finding.what for finding in found] == [
         "processes", "time limits", "data folder", "token key",
-        *(f"database {domain}" for domain in DOMAINS), "broker", "cache",
+        *(f"database {domain}" for domain in DOMAINS), "broker", "cache", "payments",
     ]  # fmt: skip
     assert names_in(tmp_path) == []
 

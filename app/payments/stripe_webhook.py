@@ -1,0 +1,78 @@
+"""`/webhooks/stripe`: Stripe says that something happened to a charge or a refund."""
+
+from __future__ import annotations
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app.payments.stripe_account import Forged
+from app.payments.stripe_news import ChargeNews, NotKnownNow, RefundNews, StripeNews
+from domains.orders import OrdersService
+from kernel.database import DatabaseError
+from kernel.logging import correlated, log
+
+PATH = "/webhooks/stripe"
+BODY_BYTES = 256 * 1024
+LATER = {"Retry-After": "5"}
+
+_log = log(__name__)
+
+
+class StripeWebhook:
+    """Records what an event is about, as it stands now.
+
+    Nothing is kept about which events came: orders records the same outcome twice as it does once, so an event may be
+    repeated for days. Stripe repeats what is not answered by 200.
+    """
+
+    def __init__(self, news: StripeNews, orders: OrdersService) -> None:
+        self._news = news
+        self._orders = orders
+
+    def routes(self) -> list[BaseRoute]:
+        """Its one route."""
+        return [Route(PATH, self.answer, methods=["POST"])]
+
+    async def answer(self, request: Request) -> Response:
+        """200 for what is recorded or not ours, 400 for a forgery, 413 for too much, 503 for what has to come again."""
+        with correlated(None):
+            try:
+                body = await _body(request)
+                if body is None:
+                    return _said(413, "An event has at most 256 KiB.")
+                news = await self._news.read(body, request.headers.get("stripe-signature", ""))
+                for one in news:
+                    await self._record(one)
+            except ClientDisconnect:
+                return _said(400, "The event was cut off.")
+            except Forged as error:
+                _log.warning("an event was not signed by Stripe", reason=str(error))
+                return _said(400, "The signature is not Stripe's.")
+            except (NotKnownNow, DatabaseError) as error:
+                _log.warning("an event has to come again", reason=type(error).__name__)
+                return JSONResponse({"error": "Send it again."}, 503, LATER)
+            return JSONResponse({"recorded": len(news)})
+
+    async def _record(self, news: ChargeNews | RefundNews) -> None:
+        try:
+            if isinstance(news, ChargeNews):
+                await self._orders.record_outcome(news.order_id, news.outcome)
+            else:
+                await self._orders.record_refund(news.refund_id, news.outcome)
+        except LookupError:
+            _log.info("an event is about nothing of this shop", about=str(news[0]))
+
+
+async def _body(request: Request) -> bytes | None:
+    """None where it is too long, without reading it to its end."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_BYTES:
+            return None
+    return bytes(body)
+
+
+def _said(status: int, message: str) -> Response:
+    return JSONResponse({"error": message}, status)
