@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from app.wiring import Shop
 from kernel.database import DatabaseError
 from messaging import outbox
 
+BROKER = "broker"
 CHECK_SECONDS = 2.0
 """The time limit of a check: what answers later is away."""
 
@@ -26,31 +27,33 @@ class Health:
     """
 
     def __init__(self, shop: Shop) -> None:
+        self._transport = shop.transport
         self._checks: dict[str, Callable[[], Awaitable[bool]]] = {
             f"database {name}": _database_check(shop, name) for name in shop.databases
         }
         self._needed = frozenset(self._checks)
-        self._checks |= {"broker": _at_once(shop.broker_is_there), "cache": shop.cache_is_there}
+        self._checks["cache"] = shop.cache_is_there
         self._away: dict[str, datetime] = {}
 
     @property
     def parts(self) -> Sequence[str]:
-        """What is looked at."""
-        return tuple(self._checks)
+        """What is looked at: the broker as a whole, and each connection to it."""
+        return (*self._checks, BROKER, *_named(self._transport.connections))
 
     def routes(self) -> list[BaseRoute]:
         """`/livez` and `/readyz`."""
         return [Route("/livez", self._livez), Route("/readyz", self._readyz)]
 
     async def look(self) -> dict[str, datetime]:
-        """What is away now, and since when that was noticed."""
+        """What is away now, and since when: of databases and cache, since when that was noticed here."""
         answers = await asyncio.gather(*(_in_time(check) for check in self._checks.values()))
         for name, there in zip(self._checks, answers, strict=True):
             if there:
                 self._away.pop(name, None)
             else:
                 self._away.setdefault(name, datetime.now(UTC))
-        return dict(self._away)
+        lost = {name: at for name, at in _named(self._transport.connections).items() if at is not None}
+        return self._away | ({BROKER: min(lost.values())} if lost else {}) | lost
 
     async def _livez(self, _request: Request) -> Response:
         return JSONResponse({"alive": True})
@@ -73,11 +76,8 @@ def _database_check(shop: Shop, name: str) -> Callable[[], Awaitable[bool]]:
     return answers
 
 
-def _at_once(check: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
-    async def answers() -> bool:
-        return check()
-
-    return answers
+def _named(connections: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
+    return {f"{BROKER} {name}": since for name, since in connections.items()}
 
 
 async def _in_time(check: Callable[[], Awaitable[bool]]) -> bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 
 from kernel.database import outside_transaction
 from messaging.message import Message
@@ -39,6 +40,11 @@ class InProcessTransport:
     def can_send(self) -> bool:
         """Whether it runs."""
         return self._running
+
+    @property
+    def connections(self) -> Mapping[str, datetime | None]:
+        """There is nothing to connect to."""
+        return {}
 
     async def waiting(self, domain: str) -> int | None:
         """None wait: what is published was delivered."""

@@ -7,7 +7,7 @@ go on acknowledging or it never recovers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from uuid import uuid4
 
@@ -29,6 +29,8 @@ PREFETCH = 50
 CONFIRM_SECONDS = 10.0
 """How long the broker may take to confirm: a blocked one never does."""
 STOP_SECONDS = 15.0
+SENDS, TAKES = "sends", "takes"
+"""The names of the two connections."""
 
 
 class RabbitTransport:
@@ -59,10 +61,10 @@ class RabbitTransport:
         self._watched_queue = ""
         self._resting = False
         self._outgoing = Link(
-            url, f"{name} sends", open=self._open_outgoing, check=self._check_outgoing, check_seconds=check_seconds
+            url, f"{name} {SENDS}", open=self._open_outgoing, check=self._check_outgoing, check_seconds=check_seconds
         )
         self._incoming = Link(
-            url, f"{name} takes", open=self._open_incoming, check=self._check_incoming, check_seconds=check_seconds
+            url, f"{name} {TAKES}", open=self._open_incoming, check=self._check_incoming, check_seconds=check_seconds
         )
         self._links = [self._outgoing]
 
@@ -91,7 +93,12 @@ class RabbitTransport:
     @property
     def away_since(self) -> datetime | None:
         """Since when the broker is away, None while it is there."""
-        return min((link.away_since for link in self._links if link.away_since is not None), default=None)
+        return min((since for since in self.connections.values() if since is not None), default=None)
+
+    @property
+    def connections(self) -> Mapping[str, datetime | None]:
+        """That which sends, and that which takes if anything is taken: since when each is away, None if it is not."""
+        return {SENDS if link is self._outgoing else TAKES: link.away_since for link in self._links}
 
     async def waiting(self, domain: str) -> int | None:
         """What the broker says of the domain's queue; None while it is away, slow, or has no such queue."""

@@ -119,7 +119,7 @@ class Link:
             await self._until(ended, connection)
         finally:
             self._broker = self._connection = None
-            self.away_since = datetime.now(UTC)
+            self.away_since = self.away_since or datetime.now(UTC)  # a connection that could not be opened was none
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await connection.close()

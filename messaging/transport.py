@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime
 from typing import Protocol
 
 from messaging.message import Message
@@ -35,6 +36,11 @@ class Transport(Protocol):
     @property
     def can_send(self) -> bool:
         """Whether it is worth trying to publish now."""
+        ...
+
+    @property
+    def connections(self) -> Mapping[str, datetime | None]:
+        """What connects this process to a broker, each by name: since when it is away, None while it is there."""
         ...
 
     async def waiting(self, domain: str) -> int | None:

@@ -147,7 +147,7 @@ async def readiness(process: Process) -> tuple[int, dict[str, str]]:
     ("name", "status", "parts"),
     [
         ("redis", 200, {"cache"}),
-        ("rabbitmq", 200, {"broker"}),
+        ("rabbitmq", 200, {"broker", "broker sends", "broker takes"}),
         ("postgresql", 503, {f"database {domain}" for domain in DOMAINS}),
     ],
 )

@@ -242,3 +242,49 @@ async def test_watchers_are_told_that_they_missed_something_when_the_broker_is_b
 
     await eventually(two)
     assert seen == ["missed", "StockReleased"]
+
+
+async def test_each_connection_tells_since_when_it_is_away(
+    broker: RabbitMQ, rabbit: RabbitTransport, receiver: Database, eventually: Callable
+) -> None:
+    await connected(rabbit, receiver, Recorder())
+    assert rabbit.connections == {"sends": None, "takes": None}
+    before = datetime.now(UTC)
+    await off_the_loop(broker.stop)
+    await eventually(is_away(rabbit))
+
+    async def both_are_away() -> bool:
+        return None not in rabbit.connections.values()
+
+    await eventually(both_are_away)
+    lost = dict(rabbit.connections)
+    assert all(before <= since <= datetime.now(UTC) for since in lost.values() if since is not None)
+    await off_the_loop(broker.start)
+    assert rabbit.connections in (lost, {**lost, "sends": None}, {**lost, "takes": None}, dict.fromkeys(lost))
+    await eventually(is_connected(rabbit), seconds=60)
+    assert rabbit.connections == {"sends": None, "takes": None}
+
+
+async def test_a_connection_on_which_nothing_can_be_declared_is_away_all_the_time(
+    broker: RabbitMQ, rabbit: RabbitTransport
+) -> None:
+    async with await aio_pika.connect(broker.url) as connection, connection.channel() as channel:
+        await channel.declare_queue(queue_of("receiver"), durable=True)  # which is another kind of queue
+    since = dict(rabbit.connections)
+    await rabbit.start()
+    assert rabbit.connections == since
+
+
+async def test_nobody_can_say_how_many_messages_wait_while_the_broker_or_the_queue_is_away(
+    broker: RabbitMQ, rabbit: RabbitTransport
+) -> None:
+    assert await rabbit.waiting("receiver") is None
+    await rabbit.start()
+    await rabbit.publish(message())
+    assert await rabbit.waiting("receiver") == 1
+    async with await aio_pika.connect(broker.url) as connection, connection.channel() as channel:
+        await channel.queue_delete(queue_of("receiver"))
+    assert await rabbit.waiting("receiver") is None
+    assert rabbit.connected
+    await off_the_loop(broker.stop)
+    assert await rabbit.waiting("receiver") is None
