@@ -12,8 +12,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.complaint import Complaint
-from kernel.fail_points import NONE as NO_FAIL_POINT
 from graph.limits import Limits
+from kernel.fail_points import NONE as NO_FAIL_POINT
 from kernel.fail_points import planned
 from kernel.money import has_two_digits
 
@@ -66,6 +66,12 @@ class Settings(Limits, BaseSettings):
     """How long the payment provider may take to answer."""
     late_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long after that the sweep asks the provider what became of a charge."""
+    action_seconds: Annotated[int, Field(ge=1, le=3600)] = 900
+    """How long a buyer may take for what the payment requires, such as 3-D Secure."""
+    cancel_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 1800
+    """How long after paying a buyer may cancel; an operator always may."""
+    key_hours: Annotated[int, Field(ge=1, le=168)] = 24
+    """How long the answer of an idempotency key is kept."""
     payments: Literal["mock", "stripe"] = "mock"
     """Who takes the money; the mock provider moves none."""
     stripe_key: Annotated[SecretStr, Field(validate_default=True)] = SecretStr("")

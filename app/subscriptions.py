@@ -20,7 +20,7 @@ SAGA = (
     on(event.BookSold, notifications.tell_of_sold_out_listing),
     # a purchase that fails or is undone
     on(event.OrderPaymentFailed, notifications.tell_of_failed_payment),
-    on(event.StockDeductionFailed, orders.note_deduction_failure),
+    on(event.StockDeductionFailed, orders.cancel_and_refund),
     on(event.OrderCancelled, inventory.return_stock, sellers.reverse_sales, notifications.tell_of_cancellation),
     on(event.OrderRefunded, inventory.restock_refunded, sellers.reduce_sales, notifications.tell_of_refund),
     on(event.StockReleased, orders.note_receipt),

@@ -67,11 +67,8 @@ class Shop:
         for database in self.databases.values():
             await database.write(outbox.RECLAIM)
             await database.write(inbox.RECLAIM)
+        await self.services.orders.reclaim_refunds()
         await self.services.notifications.reclaim_mails()
-
-    def broker_is_there(self) -> bool:
-        """Whether events can be sent now; the in-process transport is always there."""
-        return not isinstance(self.transport, RabbitTransport) or self.transport.connected
 
     async def cache_is_there(self) -> bool:
         """Whether the cache answers."""
@@ -126,6 +123,8 @@ async def open_shop(settings: Settings, *, live: bool = True) -> AsyncIterator[S
         meter = Metrics(databases, hub.watchers)
         payments = _payments(settings, folder, stack)
         services = _services(settings, folder, databases, cache, payments, hub, meter)
+        services.limits, services.rates = settings.limits(), open_rates(settings, meter.uncounted)
+        stack.push_async_callback(services.rates.close)
         stack.push_async_callback(_finish_checkouts, services.orders, settings.stop_seconds)
         yield Shop(
             settings=settings,
@@ -234,7 +233,10 @@ def _services(
             placing_seconds=settings.placing_seconds,
             charge_seconds=settings.charge_seconds,
             late_seconds=settings.late_seconds,
+            action_seconds=settings.action_seconds,
         ),
+        cancel_seconds=settings.cancel_seconds,
+        key_hours=settings.key_hours,
     )
     return Services(
         orders=orders,

@@ -27,6 +27,8 @@ from messaging.transport import Transport
 CACHE_IDLE_SECONDS = 30.0
 EXPIRED_HOLDS_IDLE_SECONDS = 15.0
 MAIL_IDLE_SECONDS = 5.0
+OLD_KEYS_IDLE_SECONDS = 600.0
+REFUNDS_IDLE_SECONDS = 5.0
 STALE_ORDERS_IDLE_SECONDS = 15.0
 
 _log = log(__name__)
@@ -138,8 +140,12 @@ def _sweeps_of(domain: str, shop: Shop) -> list[Sweep]:
     signals, services, settings = shop.databases[domain].signal, shop.services, shop.settings
     match domain:
         case "orders":
-            idle = min(STALE_ORDERS_IDLE_SECONDS, settings.late_seconds)
-            return [Sweep("stale orders", services.orders.finish_stale, idle_seconds=idle)]
+            orders, idle = services.orders, min(STALE_ORDERS_IDLE_SECONDS, settings.late_seconds)
+            return [
+                Sweep("stale orders", orders.finish_stale, idle_seconds=idle),
+                Sweep("refunds", orders.finish_refunds, signal=signals("refunds"), idle_seconds=REFUNDS_IDLE_SECONDS),
+                Sweep("old keys", orders.forget_attempts, idle_seconds=OLD_KEYS_IDLE_SECONDS),
+            ]
         case "inventory":
             idle = min(EXPIRED_HOLDS_IDLE_SECONDS, settings.hold_seconds)
             return [Sweep("expired holds", services.inventory.expire_holds, idle_seconds=idle)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from domains.orders import repository, views
+from domains.orders import attempt_repository, repository, views
 from domains.orders.carts import Carts
 from domains.orders.commands import (
     Checkout,
@@ -16,6 +16,7 @@ from domains.orders.commands import (
 )
 from domains.orders.errors import from_json
 from domains.orders.model import UNPAID_ENDS, OrderStatus
+from domains.orders.payment import ActionRequired
 from kernel.database import Database
 from kernel.errors import IdempotencyKeyReused
 
@@ -29,7 +30,9 @@ class Answers:
 
     async def earlier(self, command: Checkout) -> CheckoutOutcome | None:
         """What an earlier checkout of the buyer answers this one: the same, or another that has no outcome yet."""
-        rows = await self._database.read().all(repository.FIND_EARLIER, buyer_id=command.buyer_id, key=command.key)
+        rows = await self._database.read().all(
+            attempt_repository.FIND_EARLIER, buyer_id=command.buyer_id, key=command.key
+        )
         for row in rows:
             if row.fingerprint is not None:
                 same = row.fingerprint == command.fingerprint
@@ -40,7 +43,7 @@ class Answers:
 
     async def of_attempt(self, buyer_id: str, key: str) -> CheckoutOutcome | None:
         """What became of a checkout whose answer was lost; None where it bound no key."""
-        row = await self._database.read().one(repository.FIND_ATTEMPT, buyer_id=buyer_id, key=key)
+        row = await self._database.read().one(attempt_repository.FIND_ATTEMPT, buyer_id=buyer_id, key=key)
         return await self.of_order(row.id, replayed=True) if row else None
 
     async def of_order(self, order_id: UUID, *, replayed: bool) -> CheckoutOutcome:
@@ -48,9 +51,11 @@ class Answers:
         reader = self._database.read()
         order = await views.order_with(reader, order_id)
         if order.status is OrderStatus.PENDING:
-            return CheckoutPending(order)
+            waiting = await reader.one(repository.FIND_ACTION, id=order_id)
+            action = waiting.next_action if waiting else None
+            return CheckoutPending(order, ActionRequired(**action) if action else None)
         if order.status not in UNPAID_ENDS:
             return CheckoutCompleted(order, replayed)
-        stored = await reader.one(repository.FIND_PROBLEMS, order_id=order_id)
+        stored = await reader.one(attempt_repository.FIND_PROBLEMS, order_id=order_id)
         problems = from_json(stored.problems or ()) if stored else ()
         return CheckoutRejected(problems=problems, cart=await self._carts.read(order.buyer_id), order=order)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from domains.orders import cart_repository, repository
+from domains.orders import attempt_repository, cart_repository, repository
 from domains.orders.answers import Answers
 from domains.orders.carts import Carts
 from domains.orders.commands import Checkout, CheckoutOutcome, CheckoutRejected, address_of, input_problems
@@ -174,7 +174,7 @@ async def _write(tx: Transaction, command: Checkout, cart: Cart, order_id: UUID,
     if placed is None:
         raise Overtaken
     attempt = await tx.one(
-        repository.ADD_ATTEMPT,
+        attempt_repository.ADD_ATTEMPT,
         buyer_id=command.buyer_id,
         key=command.key,
         fingerprint=command.fingerprint,

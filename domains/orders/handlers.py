@@ -5,7 +5,17 @@ from __future__ import annotations
 from uuid import UUID
 
 from domains.orders import repository
-from domains.orders.steps import STOCK_RECEIPT, Step, notice_receipt, sale_receipt, take_step
+from domains.orders.cancellation import cancel
+from domains.orders.model import OrderStatus
+from domains.orders.steps import (
+    RELEASE_RECEIPT,
+    STOCK_RECEIPT,
+    Step,
+    notice_receipt,
+    reversal_receipt,
+    sale_receipt,
+    take_step,
+)
 from kernel.database import Transaction
 from kernel.money import Money
 from messaging.events import (
@@ -20,6 +30,9 @@ from messaging.events import (
     StockReleased,
 )
 
+OUT_OF_STOCK = "OUT_OF_STOCK"
+"""Why an order is undone whose copies are gone."""
+
 Receipt = StockDeducted | StockReleased | SaleRecorded | SaleReversed | NotificationCreated | NotificationSkipped
 
 
@@ -30,11 +43,11 @@ async def note_receipt(tx: Transaction, event: Receipt) -> None:
             copies = sum(line.quantity for line in event.lines)
             step = Step("StockDeducted", "inventory", detail=_copies(copies), receipt=STOCK_RECEIPT)
         case StockReleased():
-            step = Step("StockReleased", "inventory", detail=event.reason or None, receipt="StockReleased")
+            step = Step("StockReleased", "inventory", detail=event.reason or None, receipt=RELEASE_RECEIPT)
         case SaleRecorded():
             step = _sale("SaleRecorded", event, sale_receipt(event.order_item_id))
         case SaleReversed():
-            step = _sale("SaleReversed", event, f"SaleReversed:{event.order_item_id}")
+            step = _sale("SaleReversed", event, reversal_receipt(event.order_item_id))
         case NotificationCreated() | NotificationSkipped():
             step = Step(
                 type(event).__name__,
@@ -53,10 +66,15 @@ async def note_delivery(tx: Transaction, event: NotificationSent | NotificationF
     await _take(tx, event.order_id, Step(type(event).__name__, "notifications", subject, detail))
 
 
-async def note_deduction_failure(tx: Transaction, event: StockDeductionFailed) -> None:
-    """Show on the order's timeline that its copies are gone."""
+async def cancel_and_refund(tx: Transaction, event: StockDeductionFailed) -> None:
+    """Undo an order whose copies are gone, and show why; one that is undone already stays as it is."""
     missing = sum(shortage.wanted - shortage.available for shortage in event.shortages)
-    await _take(tx, event.order_id, Step("StockDeductionFailed", "inventory", detail=f"{_copies(missing)} missing"))
+    head = await repository.lock_order(tx, event.order_id)
+    if head is None:
+        return
+    head = await take_step(tx, head, Step("StockDeductionFailed", "inventory", detail=f"{_copies(missing)} missing"))
+    if head.status is OrderStatus.PAID:
+        await cancel(tx, head, OUT_OF_STOCK)
 
 
 async def _take(tx: Transaction, order_id: UUID | None, step: Step) -> None:

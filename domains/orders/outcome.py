@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from domains.orders import cart_repository, repository, views
+from domains.orders import attempt_repository, cart_repository, refund_repository, refunds, repository, views
 from domains.orders.errors import PaymentDeclined, to_json
 from domains.orders.model import OrderLine, OrderStatus, PaymentStatus
-from domains.orders.payment import Captured, Decision, NotCharged, NotHeld, Outcome, Refused, decide, end_of
+from domains.orders.payment import (
+    ActionRequired,
+    Captured,
+    Decision,
+    Ending,
+    GivenUp,
+    NotCharged,
+    NotHeld,
+    Outcome,
+    Refused,
+    decide,
+    end_of,
+)
 from domains.orders.ports import StockHolds
+from domains.orders.refund import RefundCause
+from domains.orders.refunds import WantedRefund
 from domains.orders.repository import OrderHead
 from domains.orders.steps import STOCK_RECEIPT, Step, notice_receipt, sale_receipt, take_step
 from kernel.database import Database, Transaction
@@ -18,22 +33,30 @@ from kernel.ids import new_id
 from messaging import outbox
 from messaging.events import NotificationKind, OrderCreated, OrderItem, OrderPaid, OrderPaymentFailed
 
-LATE_CHARGE = "LATE_CHARGE"
-"""Why money goes back that came after its order had ended."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How long things may take once an outcome is known, in whole seconds."""
+
+    action_seconds: int
+    """What the provider requires of the buyer."""
+    cancel_seconds: int
+    """Until a buyer may no longer cancel what is paid."""
+    again_seconds: int
+    """Until the sweep looks at an order, also when whoever recorded its end did not come to giving its hold back."""
 
 
 class Outcomes:
     """Records outcomes: from a checkout, from the sweep, from a provider's own call."""
 
-    def __init__(self, database: Database, stock: StockHolds, *, again_seconds: int) -> None:
-        """`again_seconds`: when the sweep gives a hold back if whoever recorded the outcome did not come to it."""
+    def __init__(self, database: Database, stock: StockHolds, *, terms: Terms) -> None:
         self._database = database
         self._stock = stock
-        self._again_seconds = again_seconds
+        self._terms = terms
 
     async def record(self, order_id: UUID, outcome: Outcome) -> None:
         """Do to the order what the outcome asks for; outcomes may come late and more than once."""
-        reason = await self._database.transact(lambda tx: _record(tx, order_id, outcome, self._again_seconds))
+        reason = await self._database.transact(lambda tx: _record(tx, order_id, outcome, self._terms))
         if reason:
             await self.release(order_id, reason)
 
@@ -43,7 +66,7 @@ class Outcomes:
         await self._database.write(repository.MARK_RELEASED, id=order_id)
 
 
-async def _record(tx: Transaction, order_id: UUID, outcome: Outcome, again_seconds: int) -> str | None:
+async def _record(tx: Transaction, order_id: UUID, outcome: Outcome, terms: Terms) -> str | None:
     """Why the order's hold has to be given back now, None where it has not."""
     if isinstance(outcome, Captured):
         # The cart is locked before the order, as it is where an order is opened.
@@ -53,23 +76,25 @@ async def _record(tx: Transaction, order_id: UUID, outcome: Outcome, again_secon
         raise LookupError(f"there is no order {order_id}")
     decision = decide(head.status, outcome)
     if decision is Decision.PAY and isinstance(outcome, Captured):
-        await _pay(tx, head, outcome)
+        await _pay(tx, head, outcome, terms)
     elif decision is Decision.REFUND and isinstance(outcome, Captured):
         await _return_late_charge(tx, head, outcome)
-    elif decision is Decision.END and isinstance(outcome, Refused | NotCharged | NotHeld):
-        return await _end(tx, head, outcome, again_seconds)
+    elif decision is Decision.WAIT and isinstance(outcome, ActionRequired):
+        await _await_action(tx, head, outcome, terms)
+    elif decision is Decision.END and isinstance(outcome, Ending):
+        return await _end(tx, head, outcome, terms)
     return None
 
 
-async def _pay(tx: Transaction, head: OrderHead, charge: Captured) -> None:
+async def _pay(tx: Transaction, head: OrderHead, charge: Captured, terms: Terms) -> None:
     """The order is paid: what was bought leaves the cart, and everybody hears of it."""
     lines = await views.lines_of(tx, head.id, head.currency)
     await cart_repository.take_out_ordered(tx, head.buyer_id, head.id, len(lines))
-    paid_at = await repository.mark_paid(tx, head.id)
-    await tx.run(repository.ADD_PAYMENT, order_id=head.id, reference=charge.reference, captured=head.total, refunding=0)
+    paid_at = await repository.mark_paid(tx, head.id, cancel_seconds=terms.cancel_seconds)
+    await tx.run(refund_repository.ADD_PAYMENT, order_id=head.id, reference=charge.reference, captured=head.total)
     await repository.expect(tx, head.id, _receipts(head, lines))
-    await tx.run(repository.ANSWER_ATTEMPT, order_id=head.id, problems=[])
-    items = tuple(_item(line) for line in lines)
+    await tx.run(attempt_repository.ANSWER_ATTEMPT, order_id=head.id, problems=[])
+    items = tuple(map(item_of, lines))
     created = OrderCreated(
         order_id=head.id,
         customer_id=head.buyer_id,
@@ -95,9 +120,21 @@ async def _pay(tx: Transaction, head: OrderHead, charge: Captured) -> None:
     await take_step(tx, head, Step("OrderPaid"))
 
 
-async def _end(
-    tx: Transaction, head: OrderHead, outcome: Refused | NotCharged | NotHeld, again_seconds: int
-) -> str | None:
+async def _await_action(tx: Transaction, head: OrderHead, action: ActionRequired, terms: Terms) -> None:
+    """The order stays PENDING until its buyer has done something, or had time enough for it."""
+    if head.next_action == asdict(action):
+        return
+    await tx.run(
+        repository.AWAIT_ACTION,
+        id=head.id,
+        next_action=asdict(action),
+        action_seconds=terms.action_seconds,
+        look_seconds=terms.again_seconds,
+    )
+    await take_step(tx, head, Step("PaymentActionRequired"))
+
+
+async def _end(tx: Transaction, head: OrderHead, outcome: Ending, terms: Terms) -> str | None:
     """The order ends without money; why its hold has to be given back, None where nothing is held."""
     status = end_of(outcome, charging=head.charge_deadline is not None)
     problems, code = _told(outcome)
@@ -107,10 +144,11 @@ async def _end(
         id=head.id,
         status=status,
         release_reason=reason,
+        cancel_reason=outcome.reason if isinstance(outcome, GivenUp) else None,
         # Where nothing has to be given back the sweep has nothing to look after.
-        seconds=again_seconds if reason else None,
+        seconds=terms.again_seconds if reason else None,
     )
-    await tx.run(repository.ANSWER_ATTEMPT, order_id=head.id, problems=to_json(problems))
+    await tx.run(attempt_repository.ANSWER_ATTEMPT, order_id=head.id, problems=to_json(problems))
     if status is OrderStatus.PAYMENT_FAILED:
         failed = OrderPaymentFailed(
             order_id=head.id,
@@ -126,15 +164,9 @@ async def _end(
 
 async def _return_late_charge(tx: Transaction, head: OrderHead, charge: Captured) -> None:
     """The money came after the order had ended: it has to go back."""
-    await tx.run(
-        repository.ADD_PAYMENT, order_id=head.id, reference=charge.reference, captured=head.total, refunding=head.total
-    )
-    refund = await tx.one(repository.ADD_REFUND, id=new_id(), order_id=head.id, cause=LATE_CHARGE, amount=head.total)
-    if refund is None:
-        return
-    await tx.run(repository.MARK_REFUNDING, id=head.id)
-    await repository.expect(tx, head.id, [f"OrderRefunded:{refund.id}"])
-    await take_step(tx, head, Step("RefundRequested", detail=LATE_CHARGE))
+    await tx.run(refund_repository.ADD_PAYMENT, order_id=head.id, reference=charge.reference, captured=head.total)
+    late = RefundCause.LATE_CHARGE
+    await refunds.ask_for(tx, head, WantedRefund(id=new_id(), cause=late, amount=head.total, reason=late.value))
 
 
 _ENDINGS = {
@@ -144,7 +176,7 @@ _ENDINGS = {
 }
 
 
-def _told(outcome: Refused | NotCharged | NotHeld) -> tuple[tuple[Problem, ...], str]:
+def _told(outcome: Ending) -> tuple[tuple[Problem, ...], str]:
     """What the buyer is told of an end, and its code."""
     match outcome:
         case NotHeld(problems):
@@ -153,6 +185,8 @@ def _told(outcome: Refused | NotCharged | NotHeld) -> tuple[tuple[Problem, ...],
             return (PaymentDeclined(reason_code=code),), code
         case NotCharged():
             return (PaymentDeclined(reason_code="NOT_CHARGED"),), "NOT_CHARGED"
+        case GivenUp(reason):
+            return (PaymentDeclined(reason_code="GIVEN_UP"),), reason
 
 
 def _receipts(head: OrderHead, lines: Sequence[OrderLine]) -> Iterable[str]:
@@ -164,7 +198,8 @@ def _receipts(head: OrderHead, lines: Sequence[OrderLine]) -> Iterable[str]:
         yield notice_receipt(NotificationKind.COPY_SOLD, owner_id)
 
 
-def _item(line: OrderLine) -> OrderItem:
+def item_of(line: OrderLine) -> OrderItem:
+    """A line as the events tell of it."""
     return OrderItem(
         order_item_id=line.id,
         book_isbn=line.isbn,

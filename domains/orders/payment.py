@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,8 +50,17 @@ class NotHeld:
     problems: tuple[Problem, ...]
 
 
-Outcome = Captured | Refused | ActionRequired | Unknown | NotCharged | NotHeld
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Somebody gave the order up before it was paid, and the provider has promised to take nothing for it."""
+
+    reason: str
+
+
+Outcome = Captured | Refused | ActionRequired | Unknown | NotCharged | NotHeld | GivenUp
 """What became of paying for an order."""
+Ending = Refused | NotCharged | NotHeld | GivenUp
+"""What ends a PENDING order without money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +89,31 @@ class Decision(StrEnum):
     PAY = "PAY"
     END = "END"
     REFUND = "REFUND"
+    WAIT = "WAIT"
     KEEP = "KEEP"
 
 
 def decide(status: OrderStatus, outcome: Outcome) -> Decision:
     """The one table of what an outcome does to an order in a state; outcomes may come late and twice."""
-    if isinstance(outcome, Unknown | ActionRequired):
+    if isinstance(outcome, Unknown):
         return Decision.KEEP
     if status is OrderStatus.PENDING:
-        return Decision.PAY if isinstance(outcome, Captured) else Decision.END
+        return _OF_PENDING.get(type(outcome), Decision.END)
     if status in UNPAID_ENDS and isinstance(outcome, Captured):
         return Decision.REFUND
     return Decision.KEEP
 
 
-def end_of(outcome: Refused | NotCharged | NotHeld, *, charging: bool) -> OrderStatus:
+_OF_PENDING: Mapping[type[Outcome], Decision] = {Captured: Decision.PAY, ActionRequired: Decision.WAIT}
+"""What ends no PENDING order."""
+
+
+def end_of(outcome: Ending, *, charging: bool) -> OrderStatus:
     """Where a PENDING order ends without money; `charging` when the provider may have been asked for it."""
     if isinstance(outcome, NotHeld):
         return OrderStatus.REJECTED
+    if isinstance(outcome, GivenUp):
+        return OrderStatus.EXPIRED
     if isinstance(outcome, NotCharged) and not charging:
         return OrderStatus.EXPIRED
     return OrderStatus.PAYMENT_FAILED

@@ -61,22 +61,11 @@ class Refund:
     lines: tuple[RefundedLine, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LineLeft:
-    """What of an order's line was not given back yet: copies, and minor units."""
-
-    order_line_id: UUID
-    quantity: int
-    amount: int
-
-
 def shares_of(amount: int, weights: Sequence[int]) -> list[int]:
     """An amount in shares by weight, the largest remainders rounded up; no share exceeds its weight if the amount
     does not exceed their sum.
     """
     whole = sum(weights)
-    if whole == 0:
-        return [0 for _ in weights]
     shares = [amount * weight // whole for weight in weights]
     by_remainder = sorted(range(len(weights)), key=lambda place: (-(amount * weights[place] % whole), place))
     for place in by_remainder[: amount - sum(shares)]:

@@ -1,14 +1,24 @@
-"""Every SQL statement that changes orders: attempts, payments, receipts, timeline."""
+"""Every SQL statement that changes orders: their state, receipts, timeline."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Integer, String, and_, exists, literal_column, select, union_all, update
+from sqlalchemy import (
+    Integer,
+    and_,
+    delete,
+    exists,
+    false,
+    func,
+    null,
+    select,
+    update,
+)
 
 from domains.orders.model import OrderStatus, PaymentStatus
-from domains.orders.tables import PENDING, attempts, order_lines, orders, payments, receipts, refunds, timeline
+from domains.orders.tables import PENDING, order_lines, orders, receipts, timeline
 from kernel.columns import in_seconds, insert_row, now, param
 from kernel.database import Statement, Transaction
 
@@ -27,7 +37,11 @@ class OrderHead(NamedTuple):
     total: int
     currency: str
     placed_at: datetime
+    charge_reference: str | None
     charge_deadline: datetime | None
+    next_action: dict[str, Any] | None
+    cancel_reason: str | None
+    may_cancel: bool
 
 
 class StateRow(NamedTuple):
@@ -39,19 +53,16 @@ class StateRow(NamedTuple):
     settled: bool
 
 
-class EarlierRow(NamedTuple):
-    """An order that a buyer began before; `fingerprint` is None but for the one of the key that was asked for."""
-
-    order_id: UUID
-    fingerprint: str | None
-
-
 class StaleRow(NamedTuple):
-    """An order that the sweep looks after: to give back its hold where there is a reason, to finish it otherwise."""
+    """An order that the sweep looks after: to give back its hold where there is a reason, to finish it otherwise.
+
+    `action_over` says that its buyer had time enough for what the provider requires.
+    """
 
     id: UUID
     release_reason: str | None
     charge_reference: str | None
+    action_over: bool
 
 
 class IdRow(NamedTuple):
@@ -72,14 +83,25 @@ class SellerRow(NamedTuple):
     seller_id: UUID
 
 
-class ProblemsRow(NamedTuple):
-    """The stored answer of an attempt."""
+class ActionRow(NamedTuple):
+    """What an order's buyer has to do for the payment."""
 
-    problems: list[dict[str, Any]] | None
+    next_action: dict[str, Any] | None
 
 
 _ID = orders.c.id == param(orders.c.id)
-_ATTEMPT = (attempts.c.buyer_id == param(attempts.c.buyer_id), attempts.c.key == param(attempts.c.key))
+_LATER = (
+    "charge_reference",
+    "charge_deadline",
+    "next_action",
+    "action_deadline",
+    "paid_at",
+    "cancel_until",
+    "cancel_reason",
+    "release_reason",
+)
+"""What an order does not have when it is placed."""
+_NO_ACTION = {"next_action": null(), "action_deadline": None}
 _MISSING = exists().where(receipts.c.order_id == orders.c.id, receipts.c.received_at.is_(None))
 
 FIND_SELLERS = Statement(
@@ -90,7 +112,7 @@ FIND_SELLERS = Statement(
     SellerRow,
 )
 ADD_ORDER = Statement(
-    insert_row(orders, without=("charge_reference", "charge_deadline", "paid_at", "release_reason"))
+    insert_row(orders, without=_LATER)
     .values(placed_at=now(), look_at=in_seconds(param(Integer, "seconds")))
     .on_conflict_do_nothing()
     .returning(orders.c.id),
@@ -98,7 +120,13 @@ ADD_ORDER = Statement(
 )
 ADD_LINE = Statement(insert_row(order_lines))
 LOCK_ORDER = Statement(
-    select(*(orders.c[name] for name in OrderHead._fields)).where(_ID).with_for_update(key_share=True), OrderHead
+    select(
+        *(orders.c[name] for name in OrderHead._fields[:-1]),
+        func.coalesce(orders.c.cancel_until > now(), false()).label("may_cancel"),
+    )
+    .where(_ID)
+    .with_for_update(key_share=True),
+    OrderHead,
 )
 BEGIN_CHARGE = Statement(
     update(orders)
@@ -114,7 +142,14 @@ BEGIN_CHARGE = Statement(
 MARK_PAID = Statement(
     update(orders)
     .where(_ID)
-    .values(status=OrderStatus.PAID, payment_status=PaymentStatus.CAPTURED, paid_at=now(), look_at=None)
+    .values(
+        status=OrderStatus.PAID,
+        payment_status=PaymentStatus.CAPTURED,
+        paid_at=now(),
+        cancel_until=in_seconds(param(Integer, "cancel_seconds")),
+        look_at=None,
+        **_NO_ACTION,
+    )
     .returning(orders.c.paid_at.label("at")),
     MomentRow,
 )
@@ -125,11 +160,24 @@ MARK_ENDED = Statement(
         status=param(orders.c.status),
         payment_status=PaymentStatus.FAILED,
         release_reason=param(orders.c.release_reason),
+        cancel_reason=param(orders.c.cancel_reason),
         look_at=in_seconds(param(Integer, "seconds")),
+        **_NO_ACTION,
+    )
+)
+MARK_CANCELLED = Statement(
+    update(orders).where(_ID).values(status=OrderStatus.CANCELLED, cancel_reason=param(orders.c.cancel_reason))
+)
+AWAIT_ACTION = Statement(
+    update(orders)
+    .where(_ID)
+    .values(
+        next_action=param(orders.c.next_action),
+        action_deadline=func.coalesce(orders.c.action_deadline, in_seconds(param(Integer, "action_seconds"))),
+        look_at=in_seconds(param(Integer, "look_seconds")),
     )
 )
 MARK_RELEASED = Statement(update(orders).where(_ID).values(release_reason=None, look_at=None))
-MARK_REFUNDING = Statement(update(orders).where(_ID).values(payment_status=PaymentStatus.REFUND_PENDING))
 CLAIM_STALE = Statement(
     update(orders)
     .where(
@@ -142,7 +190,10 @@ CLAIM_STALE = Statement(
         )
     )
     .values(look_at=in_seconds(param(Integer, "seconds")))
-    .returning(*(orders.c[name] for name in StaleRow._fields)),
+    .returning(
+        *(orders.c[name] for name in StaleRow._fields[:-1]),
+        func.coalesce(orders.c.action_deadline <= now(), false()).label("action_over"),
+    ),
     StaleRow,
 )
 STEP = Statement(
@@ -153,34 +204,9 @@ STEP = Statement(
     StateRow,
 )
 
-ADD_ATTEMPT = Statement(
-    insert_row(attempts, without=("problems",)).on_conflict_do_nothing().returning(attempts.c.order_id.label("id")),
-    IdRow,
-)
-FIND_EARLIER = Statement(
-    union_all(
-        select(attempts.c.order_id, attempts.c.fingerprint).where(*_ATTEMPT),
-        select(orders.c.id, literal_column("NULL", String)).where(
-            orders.c.buyer_id == param(orders.c.buyer_id), PENDING
-        ),
-    ),
-    EarlierRow,
-)
-FIND_ATTEMPT = Statement(select(attempts.c.order_id.label("id")).where(*_ATTEMPT), IdRow)
-ANSWER_ATTEMPT = Statement(
-    update(attempts)
-    .where(attempts.c.order_id == param(attempts.c.order_id))
-    .values(problems=param(attempts.c.problems))
-)
-FIND_PROBLEMS = Statement(
-    select(attempts.c.problems).where(attempts.c.order_id == param(attempts.c.order_id)), ProblemsRow
-)
-
-ADD_PAYMENT = Statement(insert_row(payments).values(captured_at=now(), refunded=0).on_conflict_do_nothing())
-ADD_REFUND = Statement(
-    insert_row(refunds).values(asked_at=now()).on_conflict_do_nothing().returning(refunds.c.id), IdRow
-)
+FIND_ACTION = Statement(select(orders.c.next_action).where(_ID), ActionRow)
 EXPECT = Statement(insert_row(receipts, without=("received_at",)).on_conflict_do_nothing())
+FORGET_RECEIPTS = Statement(delete(receipts).where(receipts.c.order_id == param(receipts.c.order_id)))
 TICK = Statement(
     update(receipts)
     .where(
@@ -225,9 +251,9 @@ async def next_state(tx: Transaction, order_id: UUID) -> StateRow:
     return _there(await tx.one(STEP, id=order_id))
 
 
-async def mark_paid(tx: Transaction, order_id: UUID) -> datetime:
-    """A locked order is paid from this moment on."""
-    return _there(await tx.one(MARK_PAID, id=order_id)).at
+async def mark_paid(tx: Transaction, order_id: UUID, *, cancel_seconds: int) -> datetime:
+    """A locked order is paid from this moment on, and its buyer may cancel it for so long."""
+    return _there(await tx.one(MARK_PAID, id=order_id, cancel_seconds=cancel_seconds)).at
 
 
 def _there(row: T | None) -> T:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
-from domains.orders import views
+from domains.orders import attempt_repository, refund_repository, refunds, views
 from domains.orders.answers import Answers
+from domains.orders.cancellation import Cancellations
 from domains.orders.carts import Carts
 from domains.orders.checkout import Checkouts, Patience
 from domains.orders.commands import AddToCart, Checkout, CheckoutOutcome, SetCartLine, stored_key
 from domains.orders.errors import CannotCancel, CannotRefund, OrderNotFound, RefundNotFound, RefundTooHigh
 from domains.orders.model import Cart, Order, OrderStatus, read_number
-from domains.orders.outcome import Outcomes
+from domains.orders.operator_refunds import OperatorRefunds
+from domains.orders.outcome import Outcomes, Terms
 from domains.orders.payment import Outcome, Refunded, RefundRefused
 from domains.orders.ports import BookTitles, PaymentProvider, StockHolds
+from domains.orders.provider import BoundedProvider
 from domains.orders.refund import Refund
 from domains.orders.refund_commands import CancelOrder, RefundOrder, RetryRefund
+from domains.orders.refund_sweep import DueRefunds
 from domains.orders.sweep import StaleOrders
 from kernel.database import Database
 from kernel.errors import IdempotencyKeyReused, InvalidField, Problem
 from kernel.logging import log
 from kernel.pages import Page, PageRequest
+
+T = TypeVar("T")
 
 PATIENCE = Patience()
 
@@ -48,7 +55,14 @@ class OrdersService:
         self._database = database
         self._carts = Carts(database, stock, titles, currency=currency)
         self._answers = Answers(database, self._carts)
-        self._outcomes = Outcomes(database, stock, again_seconds=patience.late_seconds)
+        self._key_hours = key_hours
+        payments = BoundedProvider(payments, seconds=patience.charge_seconds)
+        terms = Terms(
+            action_seconds=patience.action_seconds,
+            cancel_seconds=cancel_seconds,
+            again_seconds=patience.late_seconds,
+        )
+        self._outcomes = Outcomes(database, stock, terms=terms)
         self._checkouts = Checkouts(
             database,
             stock,
@@ -61,7 +75,11 @@ class OrdersService:
         self._stale = StaleOrders(
             database, stock, payments, outcomes=self._outcomes, again_seconds=patience.late_seconds
         )
-        self._running: set[asyncio.Task[CheckoutOutcome]] = set()
+        self._cancellations = Cancellations(database, payments, self._outcomes)
+        self._refunds = OperatorRefunds(database, currency=currency)
+        lease_seconds = patience.charge_seconds + patience.late_seconds
+        self._due_refunds = DueRefunds(database, payments, lease_seconds=lease_seconds)
+        self._running: set[asyncio.Task[Any]] = set()
 
     # --- carts
 
@@ -85,14 +103,7 @@ class OrdersService:
 
     async def checkout(self, command: Checkout) -> CheckoutOutcome:
         """Buy what is in the cart; goes on to its end also when the caller is cancelled."""
-        task = asyncio.create_task(self._checkouts.checkout(command))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(_report)
-            raise
+        return await self._to_its_end(self._checkouts.checkout(command))
 
     async def checkout_attempt(self, buyer_id: str, key: str) -> CheckoutOutcome | None:
         """What became of the checkout with this key; None where it bound none."""
@@ -111,47 +122,46 @@ class OrdersService:
 
     async def cancel_order(self, command: CancelOrder) -> Order | OrderNotFound | CannotCancel | InvalidField:
         """Undo an order and give its money back; one that is cancelled already is told again."""
-        raise NotImplementedError
+        return await self._to_its_end(self._cancellations.cancel(command))
 
     async def refund_order(
         self, command: RefundOrder
     ) -> Refund | OrderNotFound | CannotRefund | RefundTooHigh | IdempotencyKeyReused | InvalidField:
         """Give money of a paid order back, once for each operator and idempotency key."""
-        raise NotImplementedError
+        return await self._to_its_end(self._refunds.refund(command))
 
     async def retry_refund(self, command: RetryRefund) -> Refund | RefundNotFound:
         """Try a FAILED refund again; any other is told as it is."""
-        raise NotImplementedError
+        return await self._refunds.retry(command)
 
     async def record_refund(self, refund_id: UUID, outcome: Refunded | RefundRefused) -> None:
         """Record what became of a refund; LookupError if there is no such refund."""
-        raise NotImplementedError
+        await self._database.transact(lambda tx: refunds.record(tx, refund_id, outcome))
 
     async def finish_refunds(self) -> int:
         """The sweep: have the provider make the refunds that are due; how many were tried."""
-        raise NotImplementedError
+        return await self._due_refunds.finish()
+
+    async def reclaim_refunds(self) -> None:
+        """Make due at once what a sweep had claimed that is known to be dead."""
+        await self._due_refunds.reclaim()
 
     async def forget_attempts(self) -> int:
         """The sweep: forget idempotency keys whose time is over; how many were forgotten."""
-        raise NotImplementedError
+        return await attempt_repository.forget_old(self._database, hours=self._key_hours)
 
     async def refunds_of(self, order_ids: Sequence[UUID]) -> dict[UUID, tuple[Refund, ...]]:
         """The refunds of these orders, oldest first; an order without any is absent."""
-        raise NotImplementedError
+        return await refund_repository.refunds_of(self._database.read(), order_ids)
 
     async def failed_refunds(self, page: PageRequest) -> Page[Refund]:
         """The refunds that the provider would not make, oldest first; raises InvalidCursor."""
-        raise NotImplementedError
+        return await refund_repository.failed_refunds(self._database.read(), page)
 
     async def find_any_order(self, *, id: UUID | None = None, number: str | None = None) -> Order | None:
         """The order with this id or number, whoever's it is: for operators."""
         wanted = id or (number and await self._id_of(number))
         return (await self.find_orders([wanted])).get(wanted) if wanted else None
-
-    async def finish_running(self) -> None:
-        """Wait for checkouts that run, also those whose callers have gone: before a shutdown."""
-        while self._running:
-            await asyncio.wait(self._running)
 
     # --- orders
 
@@ -169,13 +179,31 @@ class OrdersService:
         """A buyer's orders, newest first; raises InvalidCursor."""
         return await views.orders_of(self._database.read(), buyer_id, status, page)
 
+    # --- what runs
+
+    async def finish_running(self) -> None:
+        """Wait for commands that run, also those whose callers have gone: before a shutdown."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _to_its_end(self, command: Coroutine[Any, Any, T]) -> T:
+        """Run a command that moves money to its end, also when the caller is cancelled."""
+        task = asyncio.create_task(command)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_report)
+            raise
+
     async def _id_of(self, number: str) -> UUID | None:
         read = read_number(number)
         row = await self._database.read().one(views.FIND_BY_NUMBER, number=read) if read else None
         return row.id if row else None
 
 
-def _report(task: asyncio.Task[CheckoutOutcome]) -> None:
-    """Log the failure of a checkout that nobody waits for any more."""
+def _report(task: asyncio.Task[Any]) -> None:
+    """Log the failure of a command that nobody waits for any more."""
     if not task.cancelled() and (error := task.exception()):
-        _log.error("a checkout failed after its caller had gone", exc_info=error)
+        _log.error("a command failed after its caller had gone", exc_info=error)

@@ -27,13 +27,13 @@ class Step:
         return f"{self.event}:{self.subject}"
 
 
-async def take_step(tx: Transaction, head: OrderHead, step: Step) -> None:
-    """Take a step of a locked order; one that was taken before does nothing."""
+async def take_step(tx: Transaction, head: OrderHead, step: Step) -> OrderHead:
+    """Take a step of a locked order, and give it at its next version; one that was taken before does nothing."""
     at = await repository.add_entry(
         tx, head.id, head.version + 1, event=step.event, domain=step.domain, what=step.what, detail=step.detail
     )
     if at is None:
-        return
+        return head
     if step.receipt is not None:
         await tx.run(repository.TICK, order_id=head.id, what=step.receipt)
     state = await repository.next_state(tx, head.id)
@@ -50,6 +50,7 @@ async def take_step(tx: Transaction, head: OrderHead, step: Step) -> None:
             entry=TimelineEntry(at=at, event=step.event, domain=step.domain, detail=step.detail),
         ),
     )
+    return head._replace(version=state.version)
 
 
 def sale_receipt(order_item_id: object) -> str:
@@ -62,5 +63,17 @@ def notice_receipt(kind: str, recipient_id: str) -> str:
     return f"Notice:{kind}:{recipient_id}"
 
 
+def reversal_receipt(order_item_id: object) -> str:
+    """The receipt of a line that its seller's books no longer count."""
+    return f"SaleReversed:{order_item_id}"
+
+
+def refund_receipt(refund_id: object) -> str:
+    """The receipt of money that is back."""
+    return f"OrderRefunded:{refund_id}"
+
+
 STOCK_RECEIPT = "StockDeducted"
 """The receipt of the copies that left the shelf."""
+RELEASE_RECEIPT = "StockReleased"
+"""The receipt of the copies that are the order's no more."""

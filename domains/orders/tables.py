@@ -1,5 +1,7 @@
 """The tables of the orders database: carts, orders with lines, payments and refunds, attempts, receipts, timeline."""
 
+from enum import StrEnum
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -16,6 +18,7 @@ from sqlalchemy import (
 )
 
 from domains.orders.model import OrderStatus, PaymentStatus
+from domains.orders.refund import RefundCause, RefundStatus
 from kernel.books import Grade
 from kernel.columns import Instant, Json, enum_type, new_metadata
 from messaging.tables import add_messaging_tables
@@ -25,6 +28,15 @@ ISBN = String(13)
 TITLE = String(500)
 WHAT = String(400)
 """An event and its subject, as `SaleRecorded:0192...`."""
+REASON = String(200)
+KEY = String(255)
+CODE = String(64)
+
+
+def _one_of(column: str, members: type[StrEnum]) -> CheckConstraint:
+    """The column has one of these values."""
+    return CheckConstraint(f"{column} IN ({', '.join(repr(one.value) for one in members)})", name=column)
+
 
 metadata = new_metadata()
 add_messaging_tables(metadata)
@@ -66,12 +78,24 @@ orders = Table(
     Column("placed_at", Instant, nullable=False),
     Column("charge_reference", String(255)),
     Column("charge_deadline", Instant),
+    Column("next_action", Json),
+    Column("action_deadline", Instant),
     Column("paid_at", Instant),
+    Column("cancel_until", Instant),
+    Column("cancel_reason", REASON),
     Column("release_reason", String(32)),
     Column("look_at", Instant),
+    CheckConstraint("total >= 0", name="total"),
+    _one_of("status", OrderStatus),
+    _one_of("payment_status", PaymentStatus),
+    CheckConstraint("(status = 'PENDING') = (payment_status = 'PENDING')", name="pending"),
+    CheckConstraint("(status IN ('PAID', 'CANCELLED')) = (paid_at IS NOT NULL)", name="paid"),
+    CheckConstraint("status <> 'CANCELLED' OR cancel_reason IS NOT NULL", name="cancelled"),
+    CheckConstraint("status = 'PENDING' OR next_action IS NULL", name="next_action"),
+    CheckConstraint("release_reason IS NULL OR status NOT IN ('PENDING', 'PAID', 'CANCELLED')", name="release"),
 )
-"""`charge_reference` is there once money may be taken; `release_reason` is set while the hold has to be given back;
-once `look_at` is past the sweep acts on the order."""
+"""`charge_reference` is there once money may be taken, `next_action` while the buyer has to do something for it;
+`release_reason` is set while the hold has to be given back; once `look_at` is past the sweep acts on the order."""
 
 # Written out, not bound: SQLite uses a partial index only where it sees the same condition.
 PENDING = orders.c.status == literal_column("'PENDING'", String)
@@ -102,12 +126,14 @@ attempts = Table(
     "attempts",
     metadata,
     Column("buyer_id", SUBJECT, primary_key=True),
-    Column("key", String(255), primary_key=True),
+    Column("key", KEY, primary_key=True),
     Column("fingerprint", String(64), nullable=False),
     Column("order_id", Uuid, ForeignKey(orders.c.id), nullable=False, unique=True),
     Column("problems", Json),
+    Column("created_at", Instant, nullable=False),
 )
 """What a buyer asked for under a key; `problems` is the answer, an empty list when the order was paid."""
+Index("ix_attempts_created_at", attempts.c.created_at)
 
 payments = Table(
     "payments",
@@ -126,10 +152,47 @@ refunds = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("order_id", Uuid, ForeignKey(orders.c.id), nullable=False),
-    Column("cause", String(32), nullable=False),
+    Column("cause", enum_type(RefundCause), nullable=False),
+    Column("status", enum_type(RefundStatus), nullable=False),
     Column("amount", BigInteger, nullable=False),
+    Column("reason", REASON, nullable=False),
+    Column("operator_id", SUBJECT),
+    Column("key", KEY),
+    Column("fingerprint", String(64)),
     Column("asked_at", Instant, nullable=False),
-    UniqueConstraint("order_id", "cause"),
+    Column("done_at", Instant),
+    Column("failure_code", CODE),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Instant),
+    Column("lease", Uuid),
+    CheckConstraint("amount > 0", name="amount"),
+    _one_of("cause", RefundCause),
+    _one_of("status", RefundStatus),
+    CheckConstraint("(status = 'PENDING') = (next_at IS NOT NULL)", name="pending"),
+    CheckConstraint("(status = 'DONE') = (done_at IS NOT NULL)", name="done"),
+    CheckConstraint("(status = 'FAILED') = (failure_code IS NOT NULL)", name="failed"),
+    CheckConstraint("cause <> 'OPERATOR' OR (operator_id IS NOT NULL AND key IS NOT NULL)", name="operator"),
+)
+"""`key` and `fingerprint` are of the operator's request; a PENDING one is due at `next_at`."""
+
+REFUND_DUE = refunds.c.status == literal_column("'PENDING'", String)
+REFUND_FAILED = refunds.c.status == literal_column("'FAILED'", String)
+_ONCE = refunds.c.cause != literal_column("'OPERATOR'", String)
+Index("uq_refunds_once", refunds.c.order_id, refunds.c.cause, unique=True, postgresql_where=_ONCE, sqlite_where=_ONCE)
+Index("uq_refunds_key", refunds.c.operator_id, refunds.c.key, unique=True)
+Index("ix_refunds_order", refunds.c.order_id, refunds.c.id)
+Index("ix_refunds_due", refunds.c.next_at, postgresql_where=REFUND_DUE, sqlite_where=REFUND_DUE)
+Index("ix_refunds_failed", refunds.c.id, postgresql_where=REFUND_FAILED, sqlite_where=REFUND_FAILED)
+
+refund_lines = Table(
+    "refund_lines",
+    metadata,
+    Column("refund_id", Uuid, ForeignKey(refunds.c.id), primary_key=True),
+    Column("order_line_id", Uuid, ForeignKey(order_lines.c.id), primary_key=True),
+    Column("quantity", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("restock", Boolean, nullable=False),
+    CheckConstraint("quantity >= 0 AND amount >= 0", name="share"),
 )
 
 receipts = Table(

@@ -6,12 +6,12 @@ from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, func, select
+from sqlalchemy import Integer, and_, false, func, or_, select
 
 from domains.orders.model import Address, Order, OrderLine, OrderStatus, PaymentStatus, TimelineEntry
 from domains.orders.tables import order_lines, orders, payments, timeline
 from kernel.books import Grade
-from kernel.columns import param, params
+from kernel.columns import now, param, params
 from kernel.database import Reader, Statement
 from kernel.money import Money
 from kernel.pages import InvalidCursor, Page, PageRequest, decode_cursor, encode_cursor
@@ -32,7 +32,9 @@ class OrderRow(NamedTuple):
     address: dict[str, Any]
     placed_at: datetime
     paid_at: datetime | None
+    cancel_reason: str | None
     refunded: int
+    can_cancel: bool
 
 
 class LineRow(NamedTuple):
@@ -66,8 +68,14 @@ class IdRow(NamedTuple):
     id: UUID
 
 
+_CANCELLABLE = and_(orders.c.status == OrderStatus.PAID, orders.c.cancel_until > now())
+
 FIND_ORDERS = Statement(
-    select(*(orders.c[name] for name in OrderRow._fields[:-1]), func.coalesce(payments.c.refunded, 0).label("refunded"))
+    select(
+        *(orders.c[name] for name in OrderRow._fields[:-2]),
+        func.coalesce(payments.c.refunded, 0).label("refunded"),
+        func.coalesce(or_(orders.c.next_action.is_not(None), _CANCELLABLE), false()).label("can_cancel"),
+    )
     .join_from(orders, payments, payments.c.order_id == orders.c.id, isouter=True)
     .where(orders.c.id.in_(params(orders.c.id, "ids"))),
     OrderRow,
@@ -177,4 +185,6 @@ def _order(row: OrderRow, lines: Iterable[LineRow], entries: Iterable[EntryRow])
         refunded=Money(row.refunded, row.currency),
         address=Address(**row.address),
         timeline=tuple(TimelineEntry(entry.at, entry.event, entry.domain, entry.detail) for entry in entries),
+        cancel_reason=row.cancel_reason,
+        can_cancel=row.can_cancel,
     )

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domains.orders import CheckoutRejected, Order, Refused
-from domains.orders.handlers import note_deduction_failure, note_delivery, note_receipt
+from domains.orders.handlers import cancel_and_refund, note_delivery, note_receipt
 from kernel.ids import new_id
 from messaging.consumer import Handler
 from messaging.event import Event
@@ -31,7 +31,7 @@ from tests.domains.orders.shop import Shop
 HANDLERS: dict[type[Event], Handler] = {
     NotificationSent: note_delivery,
     NotificationFailed: note_delivery,
-    StockDeductionFailed: note_deduction_failure,
+    StockDeductionFailed: cancel_and_refund,
 }
 
 
@@ -166,7 +166,9 @@ async def test_reversals_and_failed_deductions_are_shown_once(shop: Shop) -> Non
     )
     await deliver(shop, *events, *events)
     end = await now(shop, order)
-    assert [entry.event for entry in end.timeline][2:] == ["StockDeductionFailed", "StockReleased", "SaleReversed"]
+    shown = [entry.event for entry in end.timeline]
+    assert shown[2:5] == ["StockDeductionFailed", "OrderCancelled", "RefundRequested"]
+    assert shown[5:] == ["StockReleased", "SaleReversed"]
     assert end.timeline[2].detail == "1 copy missing"
     assert not end.settled
 
