@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from app.devstack import Stack
 from tests.builders import Shop
 from tests.conftest import wait_until
 from tests.faults.full_stack import FullStack, Marketplace
+from tests.faults.ledger import AT_REST, broken
 from tests.server import Server
 
 SETTINGS = {
@@ -22,6 +24,18 @@ SETTINGS = {
     "BOOKSTALL_CHARGE_SECONDS": "1",
     "BOOKSTALL_LATE_SECONDS": "1",
 }
+REST_SECONDS = 25
+
+
+async def comes_to_rest(data: Path) -> None:
+    """Everything that was begun is finished, and the books of all domains agree."""
+
+    async def at_rest() -> bool:
+        return not broken(data, AT_REST)
+
+    with suppress(TimeoutError):
+        await wait_until(at_rest, seconds=REST_SECONDS)
+    assert broken(data, AT_REST) == {}
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import httpx
 from graph.errors import Code
 from graph.nodes import decode_id
 from tests import documents
-from tests.builders import Answer, Buyer, Offer, Shop
+from tests.builders import Answer, Buyer, Offer, Person, Shop
 from tests.conftest import wait_until
 from tests.faults.full_stack import Marketplace
 
@@ -29,10 +29,10 @@ class AskAgain(Exception):
 
 
 class PatientBuyer(Buyer):
-    """A buyer for whom a server that cannot answer right now is no error of the test."""
+    """Somebody for whom a server that cannot answer right now is no error of the test."""
 
-    def __init__(self, buyer: Buyer) -> None:
-        super().__init__(buyer.shop, buyer.name, buyer.token)
+    def __init__(self, person: Person) -> None:
+        super().__init__(person.shop, person.name, person.token)
         self.put_off: list[httpx.Response] = []
         """The answers by which the buyer was told to ask again."""
 
@@ -69,8 +69,8 @@ class Shopper:
 
     async def buy(self) -> None:
         """Buys two copies, and comes back with the answer."""
-        key, total = secrets.token_hex(8), await _persist(self._fill_cart)
-        self.answers[key] = await _persist(partial(self._check_out, key, total))
+        key, total = secrets.token_hex(8), await persist(self._fill_cart)
+        self.answers[key] = await persist(partial(self._check_out, key, total))
 
     async def _fill_cart(self) -> str:
         await self.buyer.ask(documents.CLEAR_CART)
@@ -127,7 +127,7 @@ async def every_acknowledged_order_is_there(marketplace: Marketplace, people: Se
     assert answers <= {"CheckoutCompleted", "CheckoutRejected"}
 
 
-async def _persist(attempt: Callable[[], Awaitable[Any]]) -> Any:
+async def persist(attempt: Callable[[], Awaitable[Any]]) -> Any:
     """What the attempt comes to, once the server answers; it is repeated while that is nothing."""
 
     async def tried() -> Any:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +11,8 @@ import pytest
 
 from graph.nodes import decode_id
 from tests.builders import Shop
-from tests.faults.ledger import ALWAYS, AT_REST, broken, count
+from tests.faults.conftest import comes_to_rest
+from tests.faults.ledger import ALWAYS, broken, count
 from tests.faults.shoppers import shoppers
 from tests.server import Server, bookstall
 
@@ -30,17 +29,6 @@ MOMENTS = (
     ("orders", "orders WHERE status = 'PAID' AND NOT settled"),
 )
 """When the server is killed: as soon as there is such a row, and an order that was placed since the last kill."""
-
-
-async def comes_to_rest(data: Path, eventually: Wait) -> None:
-    """Everything that was begun is finished, and the books of all domains agree."""
-
-    async def at_rest() -> bool:
-        return not broken(data, AT_REST)
-
-    with suppress(TimeoutError):
-        await eventually(at_rest, seconds=25)
-    assert broken(data, AT_REST) == {}
 
 
 async def test_ten_demos_survive_a_kill_in_their_middle(doomed: Server, eventually: Wait) -> None:
@@ -60,7 +48,7 @@ async def test_ten_demos_survive_a_kill_in_their_middle(doomed: Server, eventual
     cut_off = [demo for demo in said if demo.code != 0]
     assert cut_off
     assert [len(demo.err.splitlines()) for demo in cut_off] == [1] * len(cut_off)
-    await comes_to_rest(doomed.data, eventually)
+    await comes_to_rest(doomed.data)
     again = await bookstall("demo", "--url", doomed.url, "--data", doomed.data)
     assert again.code == 0, again
     assert await doomed.stop() == 0
@@ -91,7 +79,7 @@ async def test_shoppers_who_ask_again_are_served_once_however_often_the_server_i
         closing.set()
         await asyncio.gather(*shopping)
 
-    await comes_to_rest(doomed.data, eventually)
+    await comes_to_rest(doomed.data)
     assert await doomed.stop() == 0
     kinds = {answer["__typename"] for shopper in people for answer in shopper.answers.values()}
     assert "CheckoutCompleted" in kinds
