@@ -1,4 +1,4 @@
-"""Structured log lines, and the correlation id that runs from a request through every event it causes."""
+"""Structured log lines, and what runs from a request through every event it causes: correlation id and trace."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 from kernel.ids import new_id
+from kernel.trace import trace_id
 
 # Local variables hold addresses and names, so a traceback shows none.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=20))
 
 _correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
+_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 def correlation_id() -> str:
@@ -24,15 +26,21 @@ def correlation_id() -> str:
     return _correlation_id.get() or str(new_id())
 
 
+def traceparent() -> str | None:
+    """The trace context of the request or event that is being worked on, as whoever sent it gave it."""
+    return _traceparent.get()
+
+
 @contextmanager
-def correlated(identifier: str | None) -> Iterator[str]:
-    """Everything inside belongs to the request or event with this id (a fresh one for None)."""
+def correlated(identifier: str | None, traceparent: str | None = None) -> Iterator[str]:
+    """Everything inside belongs to the request or event with this id (a fresh one for None) and this trace."""
     identifier = identifier or str(new_id())
-    token = _correlation_id.set(identifier)
+    token, trace = _correlation_id.set(identifier), _traceparent.set(traceparent)
     try:
         yield identifier
     finally:
         _correlation_id.reset(token)
+        _traceparent.reset(trace)
 
 
 def log(name: str) -> structlog.stdlib.BoundLogger:
@@ -75,7 +83,7 @@ def _for_people() -> structlog.typing.Processor:
 
 
 def _essentials_first(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    for name in ("correlation_id", "module"):
+    for name in ("correlation_id", "trace_id", "module"):
         if name in event:
             event[name] = event.pop(name)
     return event
@@ -84,6 +92,8 @@ def _essentials_first(_logger: object, _method: str, event: structlog.typing.Eve
 def _add_correlation(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     if identifier := _correlation_id.get():
         event["correlation_id"] = identifier
+    if given := _traceparent.get():
+        event["trace_id"] = trace_id(given)
     return event
 
 

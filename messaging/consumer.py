@@ -78,7 +78,7 @@ class Consumer:
         """
         event_type, handler = self._handlers[message.name]
         began = perf_counter()
-        with correlated(message.correlation_id):
+        with correlated(message.correlation_id, message.traceparent):
             try:
                 event = event_type.from_wire(message.body)
                 is_new = await self._database.transact(lambda tx: _handle(tx, message, event, handler))
@@ -109,7 +109,7 @@ class Consumer:
         async with self._database.transaction() as tx:
             due = await tx.all(inbox.CLAIM_DUE, mine=mine, count=BATCH, seconds=LEASE_SECONDS)
         for row in due:
-            with correlated(row.correlation_id):
+            with correlated(row.correlation_id, row.traceparent):
                 await self._retry(row, mine)
         return len(due)
 
@@ -150,7 +150,8 @@ class Consumer:
         async with self._database.transaction() as tx:
             await tx.run(
                 inbox.KEEP, **_identity(message),
-                state=state, body=message.body, error=_describe(error), seconds=self._pause(1),
+                state=state, body=message.body, traceparent=message.traceparent,
+                error=_describe(error), seconds=self._pause(1),
             )  # fmt: skip
             tx.wake(inbox.SIGNAL)
 

@@ -24,6 +24,7 @@ class PendingRow(NamedTuple):
     name: str
     body: bytes
     correlation_id: str
+    traceparent: str | None
     attempts: int
 
 
@@ -72,6 +73,7 @@ KEEP = Statement(
         received_at=now(),
         attempts=1,
         body=param(inbox.c.body),
+        traceparent=param(inbox.c.traceparent),
         error=param(inbox.c.error),
         next_at=in_seconds(_SECONDS),
     )

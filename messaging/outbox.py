@@ -12,7 +12,7 @@ from sqlalchemy import Integer, delete, func, or_, select, update
 from kernel.columns import in_seconds, insert_row, now, param, params
 from kernel.database import Reader, Statement, Transaction
 from kernel.ids import new_id
-from kernel.logging import correlation_id
+from kernel.logging import correlation_id, traceparent
 from messaging.event import Event
 from messaging.message import Message
 from messaging.tables import outbox
@@ -111,7 +111,7 @@ PURGE = Statement(delete(outbox).where(outbox.c.id.in_(_OLD.limit(param(Integer,
 
 async def add(tx: Transaction, *events: Event) -> None:
     """Writes the events into the outbox of the open transaction; the relay sends them after the commit."""
-    correlation = correlation_id()
+    correlation, trace = correlation_id(), traceparent()
     rows = [
         {
             "id": new_id(),
@@ -122,7 +122,7 @@ async def add(tx: Transaction, *events: Event) -> None:
             "aggregate_version": event.aggregate_version,
             "schema_version": event.schema_version,
             "correlation_id": correlation,
-            "traceparent": None,
+            "traceparent": trace,
         }
         for event in events
     ]

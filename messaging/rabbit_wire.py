@@ -9,8 +9,11 @@ from uuid import UUID, uuid5
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
 
+from kernel.trace import parse_traceparent
 from messaging.message import Message
 
+OWNER_LENGTH = 32
+CORRELATION_LENGTH = 64
 _DERIVED = UUID("5b0c3f60-6f0e-5d43-9a52-3f1f5a2f9e7c")
 """The namespace of the ids of messages that came without one of their own."""
 
@@ -41,18 +44,17 @@ def from_amqp(delivery: AbstractIncomingMessage, name: str) -> Message:
     """The delivery of an event of this name; whatever another producer left out is derived or defaulted."""
     identifier = _event_id(delivery, name)
     headers = delivery.headers
-    traceparent = headers.get("traceparent")
     return Message(
         id=identifier,
         name=name,
         body=delivery.body,
-        owner=delivery.app_id or "",
+        owner=_text(delivery.app_id, OWNER_LENGTH),
         written_at=delivery.timestamp or datetime.now(UTC),
-        correlation_id=delivery.correlation_id or str(identifier),
+        correlation_id=_text(delivery.correlation_id, CORRELATION_LENGTH) or str(identifier),
         aggregate_id=str(headers.get("aggregate-id", "")),
         aggregate_version=_whole(headers.get("aggregate-version"), 0),
         schema_version=_whole(headers.get("schema-version"), 1),
-        traceparent=traceparent if isinstance(traceparent, str) else None,
+        traceparent=parse_traceparent(_text(headers.get("traceparent"))),
     )
 
 
@@ -64,6 +66,11 @@ def _event_id(delivery: AbstractIncomingMessage, name: str) -> UUID:
         return UUID(delivery.message_id)
     except ValueError:
         return uuid5(_DERIVED, delivery.message_id)
+
+
+def _text(value: object, length: int | None = None) -> str:
+    """A text that fits into its column; another producer may send anything."""
+    return value.replace("\0", "")[:length] if isinstance(value, str) else ""
 
 
 def _whole(value: object, default: int) -> int:

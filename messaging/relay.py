@@ -81,7 +81,7 @@ class Relay:
 
     async def _publish(self, message: Message) -> str | None:
         """Why the message is not confirmed, None if it is."""
-        with correlated(message.correlation_id):
+        with correlated(message.correlation_id, message.traceparent):
             try:
                 reached("publish.before", message.name)
                 async with asyncio.timeout(PUBLISH_SECONDS):

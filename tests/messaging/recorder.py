@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kernel.database import Database, Transaction
 from kernel.ids import new_id
-from kernel.logging import correlation_id
+from kernel.logging import correlation_id, traceparent
 from messaging import outbox
 from messaging.consumer import Consumer, Handler
 from messaging.event import Event
@@ -21,6 +21,7 @@ class Recorder:
     def __init__(self, failures: int = 0, error: Callable[[], Exception] = lambda: RuntimeError("broken")) -> None:
         self.handled: list[Event] = []
         self.correlations: list[str] = []
+        self.traces: list[str | None] = []
         self.failures = failures
         self._error = error
 
@@ -30,6 +31,7 @@ class Recorder:
             raise self._error()
         self.handled.append(event)
         self.correlations.append(correlation_id())
+        self.traces.append(traceparent())
 
     async def has(self, count: int) -> bool:
         """Whether it has handled so many; fails if they were more."""

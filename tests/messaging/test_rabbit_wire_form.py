@@ -102,12 +102,14 @@ async def test_an_event_of_another_program_is_taken_with_whatever_it_says_of_its
     rabbit.consume("receiver", ROUTES["receiver"], arrived.put)
     await rabbit.start()
     exchange = await channel.get_exchange(EXCHANGE.name)
-    headers: dict = {"aggregate-version": "many", "schema-version": None}
-    await exchange.publish(aio_pika.Message(b"{}", message_id=sent, headers=headers), "StockReleased")
+    headers: dict = {"aggregate-version": "many", "schema-version": None, "traceparent": "somewhere"}
+    unusual = aio_pika.Message(b"{}", message_id=sent, app_id="x" * 200, headers=headers)
+    await exchange.publish(unusual, "StockReleased")
     async with asyncio.timeout(10):
         message = await arrived.get()
     assert (message.id, message.name, message.body) == (identifier, "StockReleased", b"{}")
-    assert (message.aggregate_version, message.schema_version) == (0, 1)
+    assert (message.aggregate_version, message.schema_version, message.traceparent) == (0, 1, None)
+    assert message.owner == "x" * 32
     assert message.correlation_id == str(identifier)
 
 

@@ -93,16 +93,36 @@ async def test_publishing_inside_a_transaction_is_refused(
             await transport.publish(message)
 
 
-async def test_the_correlation_id_runs_from_the_request_into_the_handler(
-    sender: Database, receiver: Database, transport: Transport, eventually: Callable
+@pytest.mark.parametrize("trace", [None, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"])
+async def test_correlation_id_and_trace_run_from_the_request_into_the_handler(
+    sender: Database, receiver: Database, transport: Transport, eventually: Callable, trace: str | None
 ) -> None:
     handler = Recorder()
     await connected(transport, receiver, handler)
-    with correlated("request-7"):
+    with correlated("request-7", trace):
         await written(sender, released())
     await Relay(sender, transport).send_due()
     await eventually(lambda: handler.has(1))
-    assert handler.correlations == ["request-7"]
+    assert (handler.correlations, handler.traces) == (["request-7"], [trace])
+
+
+async def test_a_handler_that_is_tried_again_has_correlation_id_and_trace_as_well(
+    sender: Database, receiver: Database, transport: Transport, eventually: Callable
+) -> None:
+    handler = Recorder(failures=1)
+    consumer = await connected(transport, receiver, handler)
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with correlated("request-7", trace):
+        await written(sender, released())
+    await Relay(sender, transport).send_due()
+    await receiver.signal(inbox.SIGNAL).wait()
+
+    async def handled() -> bool:
+        await consumer.retry_due()
+        return await handler.has(1)
+
+    await eventually(handled, seconds=30)
+    assert (handler.correlations, handler.traces) == (["request-7"], [trace])
 
 
 async def test_a_watcher_sees_the_events_that_it_asked_for_and_its_failure_harms_nobody(
