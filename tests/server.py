@@ -18,6 +18,7 @@ from graph.auth import EmbeddedIssuer
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60.0
+PROGRAM = ("-m", "app")
 READY = re.compile(r"GraphQL\s+(?P<url>http://\S+)/graphql")
 GATEWAY_READY = re.compile(r"ready at (?P<url>http://\S+)/graphql")
 WORKER_READY = re.compile(r"Health\s+(?P<url>http://\S+)/readyz")
@@ -53,12 +54,16 @@ async def bookstall(*arguments: str | Path, settings: Environment | None = None)
 
 
 async def _spawned(
-    arguments: tuple[str | Path, ...], settings: Environment | None, *, err: int | IO[bytes]
+    arguments: tuple[str | Path, ...],
+    settings: Environment | None,
+    *,
+    err: int | IO[bytes],
+    program: tuple[str, ...] = PROGRAM,
 ) -> asyncio.subprocess.Process:
     # What is compiled once serves every process of the tests, also where the machine is told to keep nothing.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(settings or {})}
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app", *arguments,
+        sys.executable, *program, *arguments,
         cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=err,
     )  # fmt: skip
 
@@ -67,6 +72,8 @@ class Server:
     """`url` and `data` of a running server; tokens are signed with the key in its data folder."""
 
     command = "run"
+    program = PROGRAM
+    """What Python is told to run."""
 
     def __init__(self, data: Path, *options: str, settings: Environment | None = None) -> None:
         self.data = data
@@ -80,7 +87,7 @@ class Server:
         """Returns when the server says that it is ready; fails with what it said when it does not become so."""
         with self._log.open("ab") as log:
             arguments = (self.command, "--data", self.data, "--port", "0", *self._options)
-            self._process = await _spawned(arguments, self._environment, err=log)
+            self._process = await _spawned(arguments, self._environment, err=log, program=self.program)
         try:
             self.url = (await self.says(until)).groupdict().get("url", "")
         except BaseException:
