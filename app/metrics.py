@@ -49,6 +49,10 @@ class Metrics:
         self._sweep_failures = Counter(
             "bookstall_sweep_failures", "Steps of sweeps that failed and are tried again.", ["sweep"], registry=registry
         )
+        self._uncounted = Counter(
+            "bookstall_requests_uncounted", "Requests that no rate was counted for, because Redis was away.",
+            registry=registry,
+        )  # fmt: skip
         self._watchers = Gauge(
             "bookstall_watchers", "Live subscriptions.", registry=registry, multiprocess_mode="livesum"
         )
@@ -68,6 +72,10 @@ class Metrics:
     def checkout(self, outcome: str) -> None:
         """A checkout was answered."""
         self._checkouts.labels(outcome).inc()
+
+    def uncounted(self) -> None:
+        """A request went on although Redis could not count it."""
+        self._uncounted.inc()
 
     def event(self, domain: str, event: str, outcome: str) -> None:
         """A domain took a delivery."""

@@ -14,9 +14,10 @@ from domains.orders import OrdersService
 from domains.sellers import SellersService
 from graph.auth import Role, Viewer
 from graph.errors import Code, refusal
+from graph.limits import Limits
 from graph.live import Hub
 from graph.loaders import Loaders
-from graph.ports import Meter, NoMeter, OperatorDesk
+from graph.ports import Meter, NoMeter, NoRates, OperatorDesk, Rates
 
 
 @dataclass(kw_only=True)
@@ -31,6 +32,8 @@ class Services:
     hub: Hub
     desk: OperatorDesk
     meter: Meter = field(default_factory=NoMeter)
+    limits: Limits = field(default_factory=Limits)
+    rates: Rates = field(default_factory=NoRates)
 
 
 @dataclass(kw_only=True)
@@ -39,6 +42,8 @@ class Context(Services):
 
     loaders: Loaders
     viewer: Viewer | None
+    cost: int | None = None
+    """What the operation costs, once that is known."""
 
     @classmethod
     def of(cls, services: Services, viewer: Viewer | None) -> Self:
@@ -52,6 +57,8 @@ class Context(Services):
             hub=services.hub,
             desk=services.desk,
             meter=services.meter,
+            limits=services.limits,
+            rates=services.rates,
             loaders=Loaders(
                 catalog=services.catalog,
                 inventory=services.inventory,

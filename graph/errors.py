@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 
@@ -29,13 +30,23 @@ class Code(StrEnum):
     TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105
     FORBIDDEN = "FORBIDDEN"
     NOT_FOUND = "NOT_FOUND"
+    RATE_LIMITED = "RATE_LIMITED"
+    REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
+    TIMEOUT = "TIMEOUT"
+    """The operation ran longer than operations may; a mutation may have done its work."""
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
     """A database is away or overrun: the same request may succeed in a moment."""
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 
 MASKED_MESSAGE = "Something went wrong on our side."
+TIMEOUT_MESSAGE = (
+    "This took too long and was broken off; what a mutation did until then may stand: ask before you repeat."
+)
 UNAVAILABLE_MESSAGE = "This cannot be answered right now: send the same request again in a moment."
+
+_SUGGESTION = re.compile(r" Did you mean .*\?$", re.DOTALL)
 
 
 def refusal(code: Code, message: str) -> GraphQLError:
@@ -59,8 +70,11 @@ def is_passing(error: GraphQLError) -> bool:
     return isinstance(error.original_error, Conflict | Unavailable)
 
 
-def presentable(error: GraphQLError, *, executing: bool) -> GraphQLError:
-    """The error as a client may see it; `executing` tells a bad variable from a document that is not valid."""
+def presentable(error: GraphQLError, *, executing: bool, suggesting: bool = True) -> GraphQLError:
+    """The error as a client may see it; `executing` tells a bad variable from a document that is not valid.
+
+    Only a server that tells its schema suggests names of it.
+    """
     if is_passing(error):
         return _with_code(error, UNAVAILABLE_MESSAGE, Code.SERVICE_UNAVAILABLE, correlationId=correlation_id())
     if not is_expected(error):
@@ -69,9 +83,8 @@ def presentable(error: GraphQLError, *, executing: bool) -> GraphQLError:
         return error
     if isinstance(error, GraphQLSyntaxError):
         return _with_code(error, error.message, Code.GRAPHQL_PARSE_FAILED)
-    if executing:
-        return _with_code(error, error.message, Code.BAD_USER_INPUT)
-    return _with_code(error, error.message, Code.GRAPHQL_VALIDATION_FAILED)
+    message = error.message if suggesting else _SUGGESTION.sub("", error.message)
+    return _with_code(error, message, Code.BAD_USER_INPUT if executing else Code.GRAPHQL_VALIDATION_FAILED)
 
 
 def _with_code(error: GraphQLError, message: str, code: Code, **extensions: str) -> GraphQLError:
@@ -97,4 +110,5 @@ class PresentErrors(MaskErrors):
         yield
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
-        return presentable(error, executing=self._executing)
+        suggesting = self.execution_context.context.limits.explorable
+        return presentable(error, executing=self._executing, suggesting=suggesting)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
 from typing import Any, Never
 
 import orjson
 from graphql import GraphQLError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
@@ -25,16 +25,18 @@ from strawberry.types.graphql import OperationType
 
 from graph.auth import TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context, Services
-from graph.errors import MASKED_MESSAGE, Code, presentable, refusal
-from graph.limits import BODY_LIMIT_BYTES, CONNECTION_INIT_SECONDS, OPERATIONS_PER_SOCKET
-from graph.operation import is_operation_name, operation_label
+from graph.errors import MASKED_MESSAGE, TIMEOUT_MESSAGE, Code, presentable, refusal
+from graph.operation import operation_label
+from graph.rates import address_of, patience
+from graph.request import GRAPHQL_JSON, JSON, Operation, Refused, accepts, read_body, read_operation, require_post
 from graph.schema import schema
 from graph.websocket import AuthorizingView, TransportWSHandler
 from kernel.logging import correlated, log
+from kernel.trace import parse_traceparent
 
-JSON = "application/json"
-GRAPHQL_JSON = "application/graphql-response+json"
 REQUEST_ID = "X-Request-Id"
+TELL_COST = "X-Query-Cost"
+"""A request with this header is told in `extensions` what it costs."""
 RETRY_SECONDS = 1
 """What a client is told to wait while a database is away."""
 
@@ -50,30 +52,6 @@ def build_graph_app(
     return [Route(path, endpoint), WebSocketRoute(path, endpoint)]
 
 
-class Refused(Exception):
-    """A request that is not executed: an HTTP status, an error and what goes into the answer's headers."""
-
-    def __init__(self, status: int, code: Code, message: str, **headers: str) -> None:
-        super().__init__(message)
-        self.code = code.value
-        self._status = status
-        self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
-
-    def response(self, media_type: str) -> Response:
-        """The answer that says why."""
-        body = {"errors": [refusal(Code(self.code), str(self)).formatted]}
-        return Response(orjson.dumps(body), self._status, self._headers, media_type)
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What a client asks to be executed."""
-
-    query: str
-    variables: dict[str, Any] | None
-    name: str | None
-
-
 class Endpoint(GraphQL[Context, None], AuthorizingView):
     """Answers HTTP by itself, as GraphQL over HTTP says, and leaves websockets to Strawberry."""
 
@@ -84,17 +62,18 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
             schema,
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-            connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
-            max_subscriptions_per_connection=OPERATIONS_PER_SOCKET,
+            connection_init_wait_timeout=timedelta(seconds=services.limits.socket_init_seconds),
+            max_subscriptions_per_connection=services.limits.socket_operations,
             allowed_origins=allowed_origins,
         )
         self._services = services
+        self._limits = services.limits
         self.verifier = verifier
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         given = headers.get(REQUEST_ID.lower().encode(), b"").decode("latin-1")
-        with correlated(given if _REQUEST_ID.fullmatch(given) else None) as request_id:
+        with correlated(given if _REQUEST_ID.fullmatch(given) else None, _trace_of(scope)) as request_id:
             if scope["type"] == "websocket":
                 await super().__call__(scope, receive, send)
                 return
@@ -116,14 +95,14 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
 
     async def _answer(self, request: Request) -> Response:
         started = perf_counter()
-        media_type = GRAPHQL_JSON if _accepts(request, GRAPHQL_JSON) else JSON
-        operation = None
+        media_type = GRAPHQL_JSON if accepts(request, GRAPHQL_JSON) else JSON
+        operation = context = None
         try:
-            _require_post(request)
-            viewer = await self._viewer_of(request)
-            operation = _operation(await _read_body(request))
-            result = await self._execute(operation, Context.of(self._services, viewer))
-            response = _response(result, media_type)
+            require_post(request)
+            context = Context.of(self._services, await self._admitted(request))
+            operation = read_operation(await read_body(request, self._limits.body_bytes), self._limits)
+            result = await self._execute(operation, context)
+            response = _response(result, media_type, self._told_cost(request, context))
             outcome = "errors" if result.errors else "ok"
         except Refused as refused:
             response, outcome = refused.response(media_type), refused.code
@@ -138,9 +117,27 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
             operation=operation_label(operation.query, operation.name) if operation else None,
             status=response.status_code,
             outcome=outcome,
+            cost=context.cost if context else None,
             ms=round(seconds * 1000, 2),
         )
         return response
+
+    async def _admitted(self, request: Request) -> Viewer | None:
+        """The viewer of a request that need not wait; raises Refused."""
+        address = address_of(request.scope, self._limits.trusted_proxies)
+        try:
+            viewer = await self._viewer_of(request)
+        except Refused:
+            _require_patience(await self._services.rates.wait(address, None))
+            raise
+        _require_patience(await self._services.rates.wait(address, viewer.subject if viewer else None))
+        return viewer
+
+    def _told_cost(self, request: Request, context: Context) -> dict[str, int] | None:
+        """What a client is told of the cost that asks for it."""
+        if context.cost is None or TELL_COST not in request.headers:
+            return None
+        return {"cost": context.cost, "limit": self._limits.query_cost}
 
     async def _viewer_of(self, request: Request) -> Viewer | None:
         """The viewer of the request's token, None without one; raises Refused for a token that does not hold."""
@@ -156,13 +153,16 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
 
     async def _execute(self, operation: Operation, context: Context) -> ExecutionResult:
         try:
-            return await schema.execute(
-                operation.query,
-                variable_values=operation.variables,
-                context_value=context,
-                operation_name=operation.name,
-                allowed_operation_types={OperationType.QUERY, OperationType.MUTATION},
-            )
+            async with asyncio.timeout(self._limits.query_seconds):
+                return await schema.execute(
+                    operation.query,
+                    variable_values=operation.variables,
+                    context_value=context,
+                    operation_name=operation.name,
+                    allowed_operation_types={OperationType.QUERY, OperationType.MUTATION},
+                )
+        except TimeoutError:
+            raise Refused(504, Code.TIMEOUT, TIMEOUT_MESSAGE) from None
         except InvalidOperationTypeError:
             message = "Subscriptions run over a websocket that speaks graphql-transport-ws."
             return _not_executed(refusal(Code.BAD_REQUEST, message))
@@ -172,11 +172,23 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
             return _not_executed(refusal(Code.BAD_REQUEST, "The document is empty."))
 
 
+def _trace_of(scope: Scope) -> str | None:
+    """The trace that the client says the request belongs to."""
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"]
+    return parse_traceparent(given[0]) if len(given) == 1 else None
+
+
 def _not_executed(error: GraphQLError) -> ExecutionResult:
     return PreExecutionError(data=None, errors=[error])
 
 
-def _response(result: ExecutionResult, media_type: str) -> Response:
+def _require_patience(seconds: float) -> None:
+    if seconds > 0:
+        message = "You ask too often: wait a moment."
+        raise Refused(429, Code.RATE_LIMITED, message, Retry_After=patience(seconds))
+
+
+def _response(result: ExecutionResult, media_type: str, cost: dict[str, int] | None) -> Response:
     """The answer to a request that was well formed; one that could not be executed has no data."""
     errors = [presentable(error, executing=True) for error in result.errors or ()]
     if result.data is None and errors and all(error.path is None for error in errors):
@@ -185,6 +197,8 @@ def _response(result: ExecutionResult, media_type: str) -> Response:
     body: dict[str, Any] = {"data": result.data}
     if errors:
         body = {"errors": [error.formatted for error in errors], **body}
+    if cost:
+        body["extensions"] = {"cost": cost}
     response = Response(orjson.dumps(body), media_type=media_type)
     if any((error.extensions or {}).get("code") == Code.SERVICE_UNAVAILABLE for error in errors):
         response.headers["Retry-After"] = str(RETRY_SECONDS)
@@ -194,66 +208,3 @@ def _response(result: ExecutionResult, media_type: str) -> Response:
 def _refuse_token(code: Code, message: str) -> Never:
     challenge = f'Bearer realm="bookstall", error="invalid_token", error_description="{message}"'
     raise Refused(401, code, message, WWW_Authenticate=challenge)
-
-
-# --- reading a request ------------------------------------------------------------------------------------------
-
-
-def _accepts(request: Request, media_type: str) -> bool:
-    """Whether the client asks for this media type by its name."""
-    ranges = (part.split(";") for header in request.headers.getlist("accept") for part in header.split(","))
-    return any(
-        name.strip().lower() == media_type and not any(_is_zero(parameter) for parameter in parameters)
-        for name, *parameters in ranges
-    )
-
-
-def _is_zero(parameter: str) -> bool:
-    return re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", parameter, re.IGNORECASE) is not None
-
-
-def _require_post(request: Request) -> None:
-    if request.method != "POST":
-        raise Refused(405, Code.METHOD_NOT_ALLOWED, "Send queries and mutations by POST.", Allow="POST")
-    media_type, *parameters = request.headers.get("content-type", "").lower().split(";")
-    charsets = {parameter.strip().strip('"') for parameter in parameters} - {""}
-    if media_type.strip() != JSON or not charsets <= {"charset=utf-8", 'charset="utf-8'}:
-        raise Refused(415, Code.UNSUPPORTED_MEDIA_TYPE, f"Send the request as {JSON} in UTF-8.", Accept_Post=JSON)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refused(415, Code.UNSUPPORTED_MEDIA_TYPE, "Send the request without a content encoding.")
-
-
-async def _read_body(request: Request) -> bytes:
-    """The whole body, read no further than the limit; raises Refused beyond it."""
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > BODY_LIMIT_BYTES:
-                message = f"A request has at most {BODY_LIMIT_BYTES} bytes."
-                raise Refused(413, Code.PAYLOAD_TOO_LARGE, message, Connection="close")
-    except ClientDisconnect:
-        raise Refused(400, Code.BAD_REQUEST, "The request broke off.") from None
-    return bytes(body)
-
-
-def _operation(body: bytes) -> Operation:
-    """What the body asks for; raises Refused unless it is well formed."""
-    try:
-        request = orjson.loads(body)
-    except ValueError:
-        raise Refused(400, Code.BAD_REQUEST, "The body is not JSON.") from None
-    if isinstance(request, list):
-        raise Refused(400, Code.BAD_REQUEST, "Send one operation at a time: batches are not supported.")
-    if not isinstance(request, dict):
-        raise Refused(400, Code.BAD_REQUEST, "The body must be a JSON object.")
-    query, variables, name = request.get("query"), request.get("variables"), request.get("operationName")
-    if not isinstance(query, str) or not query.strip():
-        raise Refused(400, Code.BAD_REQUEST, "`query` must be a document.")
-    if not isinstance(variables, dict | None):
-        raise Refused(400, Code.BAD_REQUEST, "`variables` must be an object.")
-    if not isinstance(request.get("extensions"), dict | None):
-        raise Refused(400, Code.BAD_REQUEST, "`extensions` must be an object.")
-    if name is not None and not (isinstance(name, str) and is_operation_name(name)):
-        raise Refused(400, Code.BAD_REQUEST, "`operationName` must be a name: up to 64 letters, digits, underscores.")
-    return Operation(query, variables, name)

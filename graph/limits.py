@@ -1,23 +1,75 @@
-"""How much a client may ask for at once."""
+"""How much a client may ask for at once: each limit with its default; settings may change them."""
 
-from strawberry.extensions import MaxTokensLimiter
+from __future__ import annotations
 
-BODY_LIMIT_BYTES = 64 * 1024
-"""The longest body of a request."""
+from typing import Annotated
 
-TOKEN_LIMIT = 1000
-"""The most tokens of a document."""
+from pydantic import BaseModel, ConfigDict, Field
 
-OPERATIONS_PER_SOCKET = 20
-"""The most operations that run on one websocket at a time."""
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
 
-CONNECTION_INIT_SECONDS = 5
-"""How long a websocket may take to say who it is."""
-
-DOCUMENTS_CACHED = 500
-"""How many documents are kept parsed and validated."""
+KIB = 1024
 
 
-def limit_tokens() -> MaxTokensLimiter:
-    """Refuses a document of more than TOKEN_LIMIT tokens before it is parsed to the end."""
-    return MaxTokensLimiter(max_token_count=TOKEN_LIMIT)
+class Limits(BaseModel):
+    """The limits of a gateway process; the table in docs/graphql.md tells what a client sees beyond each."""
+
+    model_config = ConfigDict(frozen=True)
+
+    header_bytes: Annotated[int, Field(ge=1024)] = 16 * KIB
+    """The first line and the headers of a request together."""
+    header_count: Annotated[int, Field(ge=10)] = 60
+    """The headers of a request."""
+    request_seconds: Seconds = 8.0
+    """How long a request may take to arrive: its headers, and then its body."""
+    body_bytes: Annotated[int, Field(ge=1024)] = 64 * KIB
+    """The body of a request."""
+    json_depth: Count = 32
+    """How deep lists and objects lie in each other."""
+    json_items: Count = 500
+    """The items of a list."""
+    json_digits: Annotated[int, Field(ge=20)] = 40
+    """The characters of a number."""
+    query_tokens: Count = 1000
+    """The tokens of a document."""
+    query_depth: Annotated[int, Field(ge=1, le=50)] = 10
+    """How deep fields lie in each other."""
+    query_aliases: Annotated[int, Field(ge=0)] = 15
+    """The aliases of an operation."""
+    query_root_fields: Count = 10
+    """The fields of an operation's first level."""
+    query_directives: Annotated[int, Field(ge=0)] = 20
+    """The directives of an operation."""
+    query_repeats: Annotated[int, Field(ge=0)] = 30
+    """How often an operation may repeat a field that has fields of its own: comparing each with each is slow."""
+    query_cost: Count = 5000
+    """What an operation costs: objects, times the sizes of the pages they are on."""
+    query_seconds: Seconds = 10.0
+    """How long a query or a mutation may run."""
+    rate_per_viewer: Annotated[int, Field(ge=0)] = 6_000
+    """Requests and operations of a viewer in a minute; 0 is no limit."""
+    rate_per_address: Annotated[int, Field(ge=0)] = 60_000
+    """Requests and operations from an address in a minute; 0 is no limit."""
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    """How many proxies in front of the gateway add to X-Forwarded-For; with 0 that header is not believed."""
+    socket_message_bytes: Annotated[int, Field(ge=1024)] = 64 * KIB
+    """A message of a websocket."""
+    socket_init_seconds: Seconds = 5.0
+    """How long a websocket may take to say who it is."""
+    socket_operations: Count = 20
+    """The operations that run on one websocket at a time."""
+    sockets_per_viewer: Count = 50
+    """The websockets that a viewer has open at one gateway process."""
+    socket_messages: Annotated[int, Field(ge=10)] = 100
+    """The messages that a websocket may send in a minute."""
+    socket_ping_seconds: Seconds = 10.0
+    """How often a silent websocket is asked whether it is there, and how long it has to answer."""
+    socket_stall_seconds: Seconds = 10.0
+    """How long a websocket may leave unread what was sent to it."""
+    explorable: bool = True
+    """Whether GraphiQL, introspection and suggestions in error messages are on."""
+
+
+CACHED_DOCUMENT_BYTES = 256 * KIB
+"""The text of all documents that are kept parsed and checked; in memory each takes up to a hundred times its text."""

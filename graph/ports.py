@@ -98,6 +98,32 @@ class NoMeter:
         """Counts nothing."""
 
 
+class Rates(Protocol):
+    """Counts what comes from where and whom; never raises, and never takes long."""
+
+    async def wait(self, address: str | None, viewer: str | None) -> float:
+        """Count a request of this address and this viewer, of those that are known.
+
+        The answer is how many seconds it has to wait; 0 where it may go on.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End what counting needs."""
+        ...
+
+
+class NoRates:
+    """Where nobody is told to wait."""
+
+    async def wait(self, address: str | None, viewer: str | None) -> float:
+        """Always 0."""
+        return 0.0
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
 class OperatorDesk(Protocol):
     """What operators see and do."""
 

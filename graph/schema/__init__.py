@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from graph.documents import ExamineDocument
 from graph.errors import PresentErrors, is_expected, is_passing
-from graph.limits import DOCUMENTS_CACHED, limit_tokens
 from graph.operation import MeanOneOperation
 from graph.schema import enums as enums
 from graph.schema.cart import CartMutation
@@ -77,9 +76,7 @@ schema = BookstallSchema(
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=[
         PresentErrors,
-        limit_tokens,
-        lambda: ParserCache(maxsize=DOCUMENTS_CACHED),
-        lambda: ValidationCache(maxsize=DOCUMENTS_CACHED),
+        ExamineDocument,
         MeanOneOperation,
     ],
 )

@@ -15,6 +15,7 @@ from app.cli import app
 from app.settings import DOMAINS, Settings
 from app.subscriptions import SAGA
 from graph.errors import Code
+from graph.limits import Limits
 
 ROOT = Path(__file__).parents[2]
 TELLING = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -31,6 +32,7 @@ PATH = re.compile(r"[\w.<>*/-]+")
 FILE = re.compile(r"\w\.(py|md|toml|json|graphql)$")
 
 SETTINGS_TABLE = "| setting | default | meaning |"
+LIMITS_TABLE = "| limit | setting | default | beyond it |"
 
 each_telling = pytest.mark.parametrize("document", TELLING, ids=lambda path: str(path.relative_to(ROOT)))
 each_written = pytest.mark.parametrize("document", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
@@ -195,8 +197,15 @@ def test_the_table_of_expected_failures_is_the_schemas(schema: GraphQLSchema) ->
 def test_the_table_of_settings_is_the_programs() -> None:
     told = [(SPAN.findall(name)[0], SPAN.findall(default)[0]) for name, default, _ in rows(OPERATIONS, SETTINGS_TABLE)]
     assert told == [
-        (f"BOOKSTALL_{name.upper()}", shown(field.default)) for name, field in Settings.model_fields.items()
+        (f"BOOKSTALL_{name.upper()}", shown(field.default))
+        for name, field in Settings.model_fields.items()
+        if name not in Limits.model_fields
     ]
+
+
+def test_the_table_of_limits_is_the_programs() -> None:
+    told = [(SPAN.findall(name)[0], SPAN.findall(default)[0]) for _, name, default, _ in rows(GRAPHQL, LIMITS_TABLE)]
+    assert told == [(f"BOOKSTALL_{name.upper()}", shown(field.default)) for name, field in Limits.model_fields.items()]
 
 
 def shown(default: object) -> str:
