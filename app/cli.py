@@ -197,6 +197,25 @@ def doctor(
 
 
 @app.command()
+def audit(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of sentences.")] = False,
+    data: Data = None,
+    grace: Annotated[float, typer.Option(help="Seconds for which a difference may stand.", min=0, max=3600)] = 15.0,
+) -> None:
+    """Check that the books of all domains, the payment provider and the cache agree, while everything runs.
+
+    A difference counts when it stands unchanged in two readings. Exit code 1 if there is one. Changes nothing.
+
+    Example: bookstall audit --data .bookstall
+    """
+    settings = load(data=data)
+    from app.audit import examine
+
+    if not examine(settings, grace_seconds=grace, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
 def schema(check: Check = False) -> None:
     """Write graph/schema.graphql.
 

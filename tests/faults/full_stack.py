@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count as numbers
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aio_pika
 import httpx
@@ -21,8 +21,8 @@ from kernel.database import Database, open_database
 from kernel.migrations import migrate
 from messaging.rabbit_topology import dead_queue_of, queue_of
 from tests.conftest import wait_until
-from tests.faults.ledger import AT_REST, broken, copy_databases
-from tests.server import Server
+from tests.faults.ledger import Broken, broken_at_rest
+from tests.server import Server, bookstall
 
 IS_READY = re.compile(r"(?:ready at|Health)\s+(?P<url>http://\S+)/(?:graphql|readyz)")
 REST_SECONDS = 90.0
@@ -57,7 +57,13 @@ class Marketplace:
     def __init__(self, servers: Stack, data: Path, settings: Mapping[str, str]) -> None:
         self.servers = servers
         self.data = data
-        self.settings = Settings.load(data=data, database_url=settings["BOOKSTALL_DATABASE_URL"])
+        self.environment = dict(settings)
+        self.settings = Settings.load(
+            data=data,
+            database_url=settings["BOOKSTALL_DATABASE_URL"],
+            transport_url=settings["BOOKSTALL_TRANSPORT_URL"],
+            cache_url=settings["BOOKSTALL_CACHE_URL"],
+        )
         self.gateway = Process("gateway", data, settings)
         self.workers = [Process("worker", data, settings) for _ in range(2)]
         self._databases: dict[str, Database] = {}
@@ -91,12 +97,11 @@ class Marketplace:
 
     async def comes_to_rest(self) -> None:
         """Everything that was begun is finished, and the books of all domains agree."""
-        found: dict[str, Any] = {}
+        found: Broken = {}
 
         async def at_rest() -> bool:
             nonlocal found
-            await copy_databases(self.settings, self.data)
-            found = broken(self.data, AT_REST)
+            found = await broken_at_rest(self.settings)
             return not found
 
         try:
@@ -104,6 +109,8 @@ class Marketplace:
         except TimeoutError:
             assert found == {}, self.gateway.log()[-4000:]
             raise
+        said = await bookstall("audit", "--data", self.data, settings=self.environment)
+        assert said.code == 0, said
 
     async def misses_nothing(self) -> bool:
         """Whether every process says that nothing is away."""

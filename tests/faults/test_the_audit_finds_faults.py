@@ -1,96 +1,376 @@
-"""The audit that the fault tests trust: each of its rules holds for a sound shop and finds the fault that it is for."""
+"""Each rule of the audit holds for a sound shop, and speaks, alone, when what it is for goes wrong."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
-from tests.conftest import wait_until
-from tests.faults.conftest import SETTINGS
-from tests.faults.ledger import ALWAYS, AT_REST, broken
-from tests.server import Server, bookstall
+from app.audit import RULES
+from app.audit.books import Limits, attached, microseconds
+from app.audit.reading import add_cache, complete
+from app.settings import DOMAINS, Settings
+from app.wiring import open_catalog
+from domains.catalog.copies import Copies
+from domains.catalog.model import BookOffers, OfferSeller
+from kernel.cache import CacheUnavailable, InProcessCache
+from kernel.clock import utc_now
+from tests.faults.sound_shop import EMMA, HOBBIT, play
 
-CHARGES = "charges"
-"""Stands for the provider's ledger among the domains: its fault is a line of text."""
+Row = dict[str, Any]
+ANN, BOB, CID, DAN = (
+    f"(SELECT id FROM orders.orders WHERE buyer_id = '{name}')" for name in ("ann", "bob", "cid", "dan")
+)
+TORN = f"(SELECT id FROM orders.refunds WHERE order_id = {DAN})"
+"""The refund of one of Dan's copies."""
+TORN_LINE = f"(SELECT order_line_id FROM orders.refund_lines WHERE refund_id = {TORN})"
+SOLD = f"(SELECT id FROM orders.order_lines WHERE order_id = {ANN} AND position = 0)"
+"""The first line of Ann's order."""
+LEFT = "(SELECT listing_id FROM inventory.stock_items WHERE withdrawn)"
+"""The withdrawn listing."""
 
-FAULTS = {
-    "every order belongs to one attempt": ("orders", "DELETE FROM attempts"),
-    "a buyer waits for one order at most": (
-        "orders",
-        "DROP INDEX uq_orders_pending; UPDATE orders SET status = 'PENDING'; INSERT INTO orders SELECT 'x', 'B-2',"
-        " buyer_id, buyer_email, status, payment_status, version, settled, total, currency, address, placed_at,"
-        " charge_deadline, paid_at, release_reason, look_at FROM orders",
+
+class Sabotage:
+    """Changes what nobody should: rows of any database by SQL, and lines of the provider's ledger."""
+
+    def __init__(self, data: Path, books: sqlite3.Connection) -> None:
+        self.books = books
+        self._ledger = data / "charges.jsonl"
+
+    def run(self, *statements: str) -> None:
+        """Changes rows; every statement has to change some."""
+        for statement in statements:
+            assert self.books.execute(statement).rowcount > 0, statement
+
+    def value(self, query: str) -> Any:
+        """The one value of a query."""
+        return self.books.execute(f"SELECT {query}").fetchone()[0]
+
+    def copy(self, table: str, where: str, **changes: object) -> None:
+        """Adds a copy of a row that is like it but for these values."""
+        cursor = self.books.execute(f"SELECT * FROM {table} WHERE {where} LIMIT 1")
+        row = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True)) | changes
+        self.books.execute(
+            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+        )
+
+    def ledger(self, change: Callable[[Row], Iterable[Row]]) -> None:
+        """Writes for each line what the change gives for it."""
+        lines = [json.loads(line) for line in self._ledger.read_text().splitlines()]
+        self._ledger.write_text("".join(f"{json.dumps(new)}\n" for line in lines for new in change(line)))
+
+    def charge(self, of: str, change: Callable[[Row], Iterable[Row]]) -> None:
+        """Changes the ledger's line of an order's charge."""
+        order_id = str(UUID(hex=self.value(of)))
+        self.ledger(lambda line: change(line) if (line["order"], line["refund"]) == (order_id, None) else [line])
+
+    def pending_order(self, placed_at: int, buyer: str = "eve") -> str:
+        """Adds an order that is being placed, of nothing, and gives its id."""
+        order_id = uuid4().hex
+        self.copy(
+            "orders.orders", "status = 'PAYMENT_FAILED'", id=order_id, number=order_id[:11], buyer_id=buyer, total=0,
+            status="PENDING", payment_status="PENDING", version=0, settled=False, placed_at=placed_at,
+            charge_deadline=None, charge_reference=None, release_reason=None, look_at=None,
+        )  # fmt: skip
+        self.copy("orders.attempts", "TRUE", key=order_id, buyer_id=buyer, order_id=order_id, problems=None)
+        return order_id
+
+    def refund(self, order: str, status: str, asked_at: int) -> None:
+        """Adds a refund of one cent to an order, with the receipt that is waited for."""
+        refund_id = uuid4()
+        self.copy(
+            "orders.refunds", "cause = 'OPERATOR'", id=refund_id.hex, order_id=self.value(order), status=status,
+            key=refund_id.hex, amount=1, asked_at=asked_at, done_at=None,
+        )  # fmt: skip
+        what = f"OrderRefunded:{refund_id}"
+        self.copy("orders.receipts", "TRUE", order_id=self.value(order), what=what, received_at=None)
+        self.run(f"UPDATE orders.orders SET settled = FALSE WHERE id = {order}")
+
+
+def now() -> int:
+    return microseconds(utc_now())
+
+
+def one_pending(shop: Sabotage) -> None:
+    shop.books.execute("DROP INDEX orders.uq_orders_pending")
+    shop.pending_order(now())
+    shop.pending_order(now())
+
+
+def old_order(shop: Sabotage) -> None:
+    shop.pending_order(0)
+
+
+def total(shop: Sabotage) -> None:
+    shop.run(
+        f"UPDATE orders.orders SET total = total + 1 WHERE id = {ANN}",
+        f"UPDATE orders.payments SET captured = captured + 1 WHERE order_id = {ANN}",
+    )
+    shop.charge(ANN, lambda line: [line | {"amount": line["amount"] + 1}])
+
+
+def receipts(shop: Sabotage) -> None:
+    shop.run(
+        f"UPDATE orders.receipts SET received_at = NULL WHERE order_id = {ANN} AND what = 'StockDeducted'",
+        f"UPDATE orders.orders SET settled = FALSE WHERE id = {ANN}",
+    )
+
+
+def captured_in_vain(shop: Sabotage) -> None:
+    order_id = str(uuid4())
+    shop.charge(ANN, lambda line: [line, line | {"order": order_id}])
+
+
+def refund_without_payment(shop: Sabotage) -> None:
+    shop.refund(BOB, "PENDING", now())
+
+
+def part_of_a_late_charge(shop: Sabotage) -> None:
+    shop.copy(
+        "orders.payments",
+        "refunded = 0",
+        order_id=shop.value(BOB),
+        captured=shop.value(f"total FROM orders.orders WHERE id = {BOB}"),
+    )
+    shop.run(f"UPDATE orders.orders SET payment_status = 'CAPTURED' WHERE id = {BOB}")
+    amount = shop.value(f"total FROM orders.orders WHERE id = {BOB}")
+    shop.charge(BOB, lambda line: [line | {"verdict": "captured", "amount": amount, "currency": "EUR"}])
+
+
+def refund_lines(shop: Sabotage) -> None:
+    shop.run(
+        f"UPDATE orders.refund_lines SET amount = amount - 1 WHERE refund_id = {TORN}",
+        f"UPDATE sellers.sale_refunds SET revenue = revenue - 1 WHERE refund_id = {TORN}",
+        "UPDATE sellers.sellers SET revenue = revenue + 1 WHERE display_name = 'jonas'",
+    )
+
+
+def slow_refund(shop: Sabotage) -> None:
+    shop.refund(ANN, "PENDING", 0)
+    shop.run(
+        f"UPDATE orders.payments SET refunding = 1 WHERE order_id = {ANN}",
+        f"UPDATE orders.orders SET payment_status = 'REFUND_PENDING' WHERE id = {ANN}",
+    )
+
+
+def failed_refund(shop: Sabotage) -> None:
+    shop.refund(ANN, "FAILED", now())
+    shop.run(
+        f"UPDATE orders.payments SET refunding = 1 WHERE order_id = {ANN}",
+        f"UPDATE orders.orders SET payment_status = 'REFUND_FAILED' WHERE id = {ANN}",
+    )
+
+
+def refund_not_given(shop: Sabotage) -> None:
+    shop.ledger(lambda line: [] if line["refund"] else [line])
+
+
+def refund_unknown(shop: Sabotage) -> None:
+    shop.charge(ANN, lambda line: [line, line | {"verdict": "refunded", "amount": 1, "refund": str(uuid4())}])
+
+
+def cancelled_stock(shop: Sabotage) -> None:
+    shop.run(
+        f"UPDATE inventory.stock_lines SET returned = 0 WHERE order_id = {CID}",
+        "UPDATE inventory.stock_movements SET cause = 'ADJUSTED', reference = NULL WHERE cause = 'CANCELLED'",
+    )
+
+
+def hold(shop: Sabotage) -> None:
+    order_id = shop.pending_order(now())
+    shop.copy("inventory.stock_orders", "TRUE", order_id=order_id, state="HELD", expires_at=0)
+
+
+def on_hand(shop: Sabotage) -> None:
+    shop.run(
+        f"UPDATE inventory.stock_items SET on_hand = on_hand + 1 WHERE listing_id = {LEFT}",
+        f"UPDATE sellers.listings SET on_hand = on_hand + 1 WHERE id = {LEFT}",
+    )
+
+
+def sales(shop: Sabotage) -> None:
+    shop.run(
+        f"UPDATE sellers.sales SET quantity = quantity + 1 WHERE order_item_id = {SOLD}",
+        "UPDATE sellers.sellers SET books_sold = books_sold + 1"
+        f" WHERE id = (SELECT seller_id FROM sellers.sales WHERE order_item_id = {SOLD})",
+    )
+
+
+def statistics_of_refunds(shop: Sabotage) -> None:
+    shop.run(
+        f"UPDATE sellers.sale_refunds SET revenue = revenue - 1 WHERE refund_id = {TORN}",
+        "UPDATE sellers.sellers SET revenue = revenue + 1 WHERE display_name = 'jonas'",
+    )
+
+
+def told_twice(shop: Sabotage) -> None:
+    shop.copy("notifications.notifications", "kind = 'ORDER_PAID'", id="x", about="x", sequence=99)
+
+
+def sql(*statements: str) -> Callable[[Sabotage], None]:
+    return lambda shop: shop.run(*statements)
+
+
+FAULTS: Mapping[str, Callable[[Sabotage], None]] = {
+    "orders.attempt": sql(f"DELETE FROM orders.attempts WHERE order_id = {ANN}"),
+    "orders.one-pending": one_pending,
+    "orders.answered": sql(f"UPDATE orders.attempts SET problems = NULL WHERE order_id = {ANN}"),
+    "orders.total": total,
+    "orders.in-time": old_order,
+    "orders.hold-given-back": sql(f"UPDATE orders.orders SET release_reason = 'x', look_at = 0 WHERE id = {BOB}"),
+    "orders.receipts": receipts,
+    "orders.receipts-expected": sql(f"DELETE FROM orders.receipts WHERE order_id = {ANN} AND what = 'StockDeducted'"),
+    "orders.settled": sql(f"UPDATE orders.orders SET settled = FALSE WHERE id = {ANN}"),
+    "orders.timeline": sql(f"UPDATE orders.orders SET version = version + 1 WHERE id = {ANN}"),
+    "money.one-charge": lambda shop: shop.charge(ANN, lambda line: [line, line]),
+    "money.charge-amount": lambda shop: shop.charge(ANN, lambda line: [line | {"amount": 1}]),
+    "money.charge-of-payment": lambda shop: shop.charge(ANN, lambda line: []),
+    "money.charge-kept": captured_in_vain,
+    "money.payment": sql(f"UPDATE orders.payments SET captured = captured + 1 WHERE order_id = {ANN}"),
+    "refunds.sum": sql(f"UPDATE orders.payments SET refunding = 1 WHERE order_id = {ANN}"),
+    "refunds.payment": refund_without_payment,
+    "refunds.status": sql(f"UPDATE orders.orders SET payment_status = 'REFUNDED' WHERE id = {ANN}"),
+    "refunds.whole": part_of_a_late_charge,
+    "refunds.lines": refund_lines,
+    "refunds.in-time": slow_refund,
+    "refunds.failed": failed_refund,
+    "refunds.given": refund_not_given,
+    "refunds.known": refund_unknown,
+    "refunds.restocked": sql(f"UPDATE orders.refund_lines SET restock = FALSE WHERE refund_id = {TORN}"),
+    "refunds.cancelled-stock": cancelled_stock,
+    "refunds.statistics": statistics_of_refunds,
+    "refunds.told": sql(f"DELETE FROM notifications.notifications WHERE kind = 'ORDER_REFUNDED' AND order_id = {DAN}"),
+    "stock.held-fits": sql(f"UPDATE inventory.stock_items SET held = -1 WHERE listing_id = {LEFT}"),
+    "stock.held": sql(f"UPDATE inventory.stock_items SET held = 1 WHERE listing_id = {LEFT}"),
+    "stock.on-hand": on_hand,
+    "stock.taken": sql(
+        "UPDATE inventory.stock_movements SET cause = 'ADJUSTED', reference = NULL"
+        f" WHERE cause = 'DEDUCTED' AND reference = {ANN}"
     ),
-    "an order is charged once at most": (CHARGES, "the same again"),
-    "a charge is what its order costs": ("orders", "UPDATE orders SET total = total + 1"),
-    "a paid order has its charge": (CHARGES, ""),
-    "nothing is held that is not there": ("inventory", "UPDATE stock_items SET held = -1"),
-    "what is held are the live holds": ("inventory", "UPDATE stock_items SET held = 1"),
-    "what is on hand is the sum of its movements": ("inventory", "UPDATE stock_items SET on_hand = on_hand + 1"),
-    "a seller's statistics are the sum of the sales": ("sellers", "UPDATE sellers SET revenue = revenue + 1"),
-    "nobody is told the same thing of an order twice": (
-        "notifications",
-        "INSERT INTO notifications SELECT 'x', recipient_id, kind, 'x', subject, body, order_id, 99, skipped,"
-        " created_at, read_at FROM notifications WHERE kind = 'ORDER_PAID'",
-    ),
-    "no event is a dead letter": ("catalog", "UPDATE inbox SET state = 'dead'"),
-    "no event waits to be sent": ("inventory", "UPDATE outbox SET sent_at = NULL"),
-    "no event waits to be handled": ("sellers", "UPDATE inbox SET state = 'pending'"),
-    "every order has come to its end": ("orders", "UPDATE orders SET status = 'PENDING'"),
-    "every attempt has its answer": ("orders", "UPDATE attempts SET problems = NULL"),
-    "every paid order is settled": ("orders", "UPDATE orders SET settled = 0"),
-    "no receipt of a paid order is missing": ("orders", "UPDATE receipts SET received_at = NULL"),
-    "a charge is kept for paid orders alone": ("orders", "UPDATE orders SET status = 'PAYMENT_FAILED'"),
-    "the stock of an order is where its state says": ("inventory", "DELETE FROM stock_orders"),
-    "every published copy is on hand or sold": (
-        "inventory",
-        "UPDATE stock_items SET on_hand = on_hand + 1; UPDATE stock_movements SET quantity = quantity + 1",
-    ),
-    "sellers see what is on hand": ("sellers", "UPDATE listings SET on_hand = on_hand + 1"),
-    "every line of a paid order is a sale": ("sellers", "DELETE FROM sales"),
-    "buyer and sellers of a paid order are told": ("notifications", "DELETE FROM notifications"),
-    "every mail is sent": ("notifications", "UPDATE mails SET status = 'PENDING'"),
-    "the catalogue shows what can be bought": ("catalog", "UPDATE book_offers SET total = total + 1"),
-    "the catalogue's offers are the listings": ("catalog", "UPDATE book_offers SET offers = '[]'"),
+    "stock.of-order": sql(f"UPDATE inventory.stock_orders SET state = 'FAILED' WHERE order_id = {BOB}"),
+    "stock.lines-of-order": sql(f"UPDATE orders.order_lines SET listing_id = {LEFT} WHERE id = {SOLD}"),
+    "stock.hold-in-time": hold,
+    "stock.published": sql(f"UPDATE sellers.listings SET published_quantity = 6 WHERE id = {LEFT}"),
+    "stock.listing": sql(f"UPDATE sellers.listings SET location = 'x' WHERE id = {LEFT}"),
+    "sellers.statistics": sql("UPDATE sellers.sellers SET revenue = revenue + 1 WHERE display_name = 'mara'"),
+    "sellers.sales": sales,
+    "sellers.on-hand": sql(f"UPDATE sellers.listings SET on_hand = on_hand + 1 WHERE id = {LEFT}"),
+    "sellers.books": sql(f"DELETE FROM sellers.known_books WHERE isbn = '{EMMA}'"),
+    "messages.told": sql("DELETE FROM notifications.notifications WHERE kind = 'ORDER_PAID' AND recipient_id = 'ann'"),
+    "messages.once": told_twice,
+    "messages.mail-in-time": sql("UPDATE notifications.mails SET status = 'PENDING', due_at = 0"),
+    "messages.sellers": sql("UPDATE notifications.contacts SET email = 'x'"),
+    "catalog.stock": sql(f"UPDATE catalog.book_offers SET total = total + 1 WHERE isbn = '{HOBBIT}'"),
+    "catalog.offers": sql(f"UPDATE catalog.book_offers SET offers = '[]' WHERE isbn = '{HOBBIT}'"),
+    "catalog.sellers": sql("UPDATE catalog.sellers SET display_name = 'x' WHERE display_name = 'mara'"),
+    "events.sent": sql("UPDATE inventory.outbox SET sent_at = NULL WHERE name = 'StockDeducted'"),
+    "events.handled": sql("UPDATE sellers.inbox SET state = 'pending' WHERE name = 'OrderPaid'"),
+    "events.dead": sql("UPDATE sellers.inbox SET state = 'dead' WHERE name = 'OrderPaid'"),
+    "events.taken": sql("DELETE FROM inventory.inbox WHERE name = 'OrderPaid'"),
 }
+"""What breaks each rule, and no other."""
+
+OF_THE_CACHE = {"cache.there", "cache.filled", "cache.offers", "cache.sellers"}
 
 
 @pytest.fixture(scope="session")
-async def sound(sample_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of a shop where one purchase was played and settled."""
-    data = Path(shutil.copytree(sample_shop, tmp_path_factory.mktemp("sound") / "data"))
-    server = Server(data, settings=SETTINGS)
-    await server.start()
-    assert (await bookstall("demo", "--url", server.url, "--data", data)).code == 0
-
-    async def at_rest() -> bool:
-        return not broken(data, AT_REST)
-
-    await wait_until(at_rest)
-    assert await server.stop() == 0
+async def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a shop that is at rest."""
+    data = tmp_path_factory.mktemp("sound") / "data"
+    await play(data)
     return data
 
 
+@pytest.fixture
+def data(sound: Path, tmp_path: Path) -> Path:
+    """A copy of it that can be spoilt."""
+    return Path(shutil.copytree(sound, tmp_path / "data", ignore=shutil.ignore_patterns("mail")))
+
+
+async def found(data: Path, cache: Any = None) -> set[str]:
+    """The names of the rules that do not hold now."""
+    with attached(data) as books:
+        complete(books, Settings.load(data=data), Limits.of(utc_now()))
+        if cache is not None:
+            await add_cache(books, cache)
+        return {fault.rule.name for fault in books.faults(RULES)}
+
+
 def test_there_is_a_fault_for_every_rule() -> None:
-    assert FAULTS.keys() == AT_REST.keys()
-    assert ALWAYS.keys() < AT_REST.keys()
+    assert FAULTS.keys() | OF_THE_CACHE == {rule.name for rule in RULES}
+    assert len({rule.sentence for rule in RULES}) == len(RULES)
 
 
-@pytest.mark.parametrize("sentence", FAULTS)
-def test_a_fault_is_found(sound: Path, tmp_path: Path, sentence: str) -> None:
-    data = Path(shutil.copytree(sound, tmp_path / "data", ignore=shutil.ignore_patterns("mail")))
-    assert broken(data, AT_REST) == {}
-    domain, fault = FAULTS[sentence]
-    if domain == CHARGES:
-        ledger = data / "charges.jsonl"
-        ledger.write_text(ledger.read_text() * 2 if fault else "")
-    else:
-        with closing(sqlite3.connect(data / f"{domain}.db")) as database:
-            database.execute("PRAGMA ignore_check_constraints = ON")
-            database.executescript(fault)
-            database.commit()
-    assert sentence in broken(data, AT_REST)
+@pytest.mark.parametrize("name", FAULTS)
+async def test_a_fault_is_found_by_the_rule_that_it_breaks(data: Path, name: str) -> None:
+    with closing(sqlite3.connect("", isolation_level=None)) as books:
+        books.execute("PRAGMA ignore_check_constraints = ON")
+        for domain in DOMAINS:
+            books.execute(f"ATTACH ? AS {domain}", (str(data / f"{domain}.db"),))
+        FAULTS[name](Sabotage(data, books))
+    assert await found(data) == {name}
+
+
+class Away(InProcessCache):
+    """A cache that does not answer."""
+
+    async def get_many(self, keys: Any) -> Any:
+        raise CacheUnavailable("nobody is there")
+
+
+async def test_a_cache_that_is_as_the_catalogue_is_sound(data: Path) -> None:
+    assert await found(data, InProcessCache()) == set()
+    cache, offers, sellers = InProcessCache(), await stored_offers(data), await stored_sellers(data)
+    for book in offers:
+        await Copies(cache).keep_offers(book)
+    for seller in sellers:
+        await Copies(cache).keep_seller(seller)
+    assert await found(data, cache) == set()
+
+
+async def test_a_cache_that_is_away_is_told(data: Path) -> None:
+    assert await found(data, Away()) == {"cache.there"}
+
+
+async def test_what_was_not_copied_to_the_cache_is_found(data: Path) -> None:
+    with closing(sqlite3.connect(data / "catalog.db")) as catalog, catalog:
+        catalog.execute("UPDATE book_offers SET cached_version = 0")
+    assert await found(data, InProcessCache()) == {"cache.filled"}
+    assert await found(data) == set()
+
+
+@pytest.mark.parametrize("change", [{"total": 99}, {"offers": ()}, {"version": 1}])
+async def test_offers_in_the_cache_that_are_not_the_catalogues_are_found(data: Path, change: Row) -> None:
+    cache = InProcessCache()
+    for book in await stored_offers(data):
+        await Copies(cache).keep_offers(replace(book, **change))
+    assert await found(data, cache) == {"cache.offers"}
+
+
+@pytest.mark.parametrize("change", [{"display_name": "x"}, {"version": 1}])
+async def test_sellers_in_the_cache_who_are_not_the_catalogues_are_found(data: Path, change: Row) -> None:
+    cache = InProcessCache()
+    for seller in await stored_sellers(data):
+        await Copies(cache).keep_seller(replace(seller, **change))
+    assert await found(data, cache) == {"cache.sellers"}
+
+
+async def stored_offers(data: Path) -> list[BookOffers]:
+    """What the catalogue offers."""
+    async with open_catalog(Settings.load(data=data)) as catalog:
+        return list((await catalog.find_offers([HOBBIT, EMMA])).values())
+
+
+async def stored_sellers(data: Path) -> list[OfferSeller]:
+    """The sellers whom the catalogue knows."""
+    with closing(sqlite3.connect(f"file:{data / 'catalog.db'}?mode=ro", uri=True)) as catalog:
+        rows = catalog.execute("SELECT id, display_name, rating, version FROM sellers").fetchall()
+    return [OfferSeller(UUID(hex=row[0]), row[1], row[2] and row[2] / 100, row[3]) for row in rows]
