@@ -133,6 +133,10 @@ class Buyer(Person):
         """An order by `id` or `number`, None where it is not theirs."""
         return await self.ask(documents.FIND_ORDER, by=by)
 
+    async def cancels(self, order: Answer, reason: str = "") -> Answer:
+        """Undo an order."""
+        return await self.ask(documents.CANCEL_ORDER, input={"orderId": order["id"], "reason": reason})
+
     async def messages(self, **which: Any) -> list[Answer]:
         """Their messages, newest first."""
         return (await self.ask(documents.MESSAGES, **which))["notifications"]["nodes"]
@@ -159,6 +163,35 @@ class Seller(Buyer):
     async def desk(self) -> Answer:
         """Their desk as a seller."""
         return (await self.ask(documents.DESK))["selling"]
+
+
+class Operator(Buyer):
+    """Somebody who looks after the marketplace."""
+
+    async def sees(self, order: Answer) -> Answer:
+        """Anybody's order, with its refunds."""
+        return (await self.ask(documents.ANY_ORDER, by={"id": order["id"]}))["operating"]["order"]
+
+    async def refunds(
+        self, order: Answer, *, key: str | None = None, reason: str = "A torn page", **what: Any
+    ) -> Answer:
+        """Give money back: all that is left, unless it is said what."""
+        wish = {"idempotencyKey": key or secrets.token_hex(8), "orderId": order["id"], "reason": reason}
+        return await self.ask(documents.REFUND_ORDER, input=wish | what)
+
+    async def retries(self, refund: Answer) -> Answer:
+        """Have a refund tried again."""
+        return await self.ask(documents.RETRY_REFUND, input={"refundId": refund["id"]})
+
+    async def failed_refunds_of(self, order: Answer) -> list[Answer]:
+        """Which of the order's refunds the provider would not make, by paging through all."""
+        found, page = list[Answer](), {"hasNextPage": True, "endCursor": None}
+        while page["hasNextPage"]:
+            desk = await self.ask(documents.FAILED_REFUNDS, first=5, after=page["endCursor"])
+            refunds = desk["operating"]["failedRefunds"]
+            found += [refund for refund in refunds["nodes"] if refund["order"]["id"] == order["id"]]
+            page = refunds["pageInfo"]
+        return found
 
 
 @dataclass
@@ -239,9 +272,9 @@ class Shop:
         """Somebody who has no token, or a wrong one."""
         return Buyer(self, "stranger", token)
 
-    def operator(self) -> Person:
+    def operator(self) -> Operator:
         """Somebody who looks after the marketplace."""
-        return Person(self, "operator", self.server.token("operator", "operator"))
+        return Operator(self, "operator", self.server.token("operator", "operator"))
 
     def newcomer(self) -> Seller:
         """Somebody who may sell and has not registered yet."""

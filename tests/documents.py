@@ -33,7 +33,7 @@ OUTCOME = f"""fragment Outcome on CheckoutResult {{
   __typename
   ... on Error {{ code message path }}
   ... on CheckoutCompleted {{ replayed order {{ ...OrderParts }} }}
-  ... on CheckoutPending {{ order {{ ...OrderParts }} }}
+  ... on CheckoutPending {{ order {{ ...OrderParts }} nextAction {{ clientSecret url }} }}
   ... on CheckoutInProgress {{ order {{ ...OrderParts }} }}
   ... on CheckoutRejected {{
     problems {{ ...Problem }} cart {{ ...CartParts }} failedOrder {{ ...OrderParts }}
@@ -78,6 +78,55 @@ ORDERS = """query Orders($status: OrderStatus, $first: Int, $after: String) {
   } }
 }"""
 NODE = """query Node($id: ID!) { node(id: $id) { __typename id } }"""
+
+# --- undoing ----------------------------------------------------------------------------------------------------
+
+REFUND = f"""fragment RefundParts on Refund {{
+  id cause status reason askedAt doneAt attempts failureCode amount {MONEY}
+  lines {{ lineId quantity restock amount {MONEY} }}
+}}"""
+UNDONE_ORDER = f"""fragment UndoneOrder on Order {{
+  ...OrderParts cancelReason refunded {MONEY} lines {{ id }} refunds {{ ...RefundParts }}
+}}
+{ORDER}
+{REFUND}"""
+CANCEL_ORDER = f"""mutation CancelOrder($input: CancelOrderInput!) {{
+  cancelOrder(input: $input) {{
+    __typename
+    ... on Error {{ code message path }}
+    ... on OrderCancelled {{ order {{ ...UndoneOrder }} }}
+  }}
+}}
+{UNDONE_ORDER}"""
+REFUND_ORDER = f"""mutation RefundOrder($input: RefundOrderInput!) {{
+  refundOrder(input: $input) {{
+    __typename
+    ... on Error {{ code message path }}
+    ... on RefundTooHigh {{ asked {MONEY} left {MONEY} }}
+    ... on RefundRequested {{ refund {{ ...RefundParts }} order {{ ...UndoneOrder }} }}
+  }}
+}}
+{UNDONE_ORDER}"""
+RETRY_REFUND = f"""mutation RetryRefund($input: RetryRefundInput!) {{
+  retryRefund(input: $input) {{
+    __typename
+    ... on Error {{ code message path }}
+    ... on RefundRequested {{ refund {{ ...RefundParts }} }}
+  }}
+}}
+{REFUND}"""
+ANY_ORDER = f"""query AnyOrder($by: OrderLookup!) {{ me {{ operating {{ order(by: $by) {{ ...UndoneOrder }} }} }} }}
+{UNDONE_ORDER}"""
+FAILED_REFUNDS = f"""query FailedRefunds($first: Int, $after: String) {{
+  me {{ operating {{ failedRefunds(first: $first, after: $after) {{
+    nodes {{ ...RefundParts order {{ id number }} }} pageInfo {{ hasNextPage endCursor }}
+  }} }} }}
+}}
+{REFUND}"""
+UNDOING_UPDATES = f"""subscription UndoingUpdates($orderId: ID!) {{
+  orderUpdates(orderId: $orderId) {{ version isSnapshot change {{ event domain }} order {{ ...UndoneOrder }} }}
+}}
+{UNDONE_ORDER}"""
 
 # --- selling ----------------------------------------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ class Server:
         self.data = data
         self.url = ""
         self._options = options
-        self._environment = settings or {}
+        self.environment = settings or {}
         self._process: asyncio.subprocess.Process | None = None
         self._log = data.parent / f"{data.name}.log"
 
@@ -87,7 +87,7 @@ class Server:
         """Returns when the server says that it is ready; fails with what it said when it does not become so."""
         with self._log.open("ab") as log:
             arguments = (self.command, "--data", self.data, "--port", "0", *self._options)
-            self._process = await _spawned(arguments, self._environment, err=log, program=self.program)
+            self._process = await _spawned(arguments, self.environment, err=log, program=self.program)
         try:
             self.url = (await self.says(until)).groupdict().get("url", "")
         except BaseException:
@@ -121,7 +121,7 @@ class Server:
     @property
     def settings(self) -> Settings:
         """What it runs on."""
-        names = {name.removeprefix("BOOKSTALL_").lower(): value for name, value in self._environment.items()}
+        names = {name.removeprefix("BOOKSTALL_").lower(): value for name, value in self.environment.items()}
         return Settings.load(**names, data=self.data)
 
     def token(self, name: str, role: str = "buyer") -> str:

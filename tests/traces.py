@@ -54,6 +54,12 @@ class Traces:
         entries = (entry for entry in read_ledger(self._settings.data / "charges.jsonl") if entry.order_id in ids)
         return [entry.amount.minor for entry in entries if entry.verdict is Verdict.CAPTURED and entry.amount]
 
+    def given_back(self, orders: Iterable[dict[str, Any]]) -> list[int]:
+        """The amounts, in minor units, that went back for these orders."""
+        ids = {decode_id(order["id"], "Order") for order in orders}
+        entries = (entry for entry in read_ledger(self._settings.data / "charges.jsonl") if entry.order_id in ids)
+        return [entry.amount.minor for entry in entries if entry.verdict is Verdict.REFUNDED and entry.amount]
+
     async def events(self, domain: str, name: str, **fields: object) -> list[dict[str, Any]]:
         """The payloads of a domain's events of this name whose fields have these values, oldest first."""
         payloads = [json.loads(row.body) for row in await self._rows(domain, EVENTS, name=name)]

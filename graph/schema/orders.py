@@ -105,7 +105,8 @@ class Order(Node):
     timeline: list[TimelineEntry] = strawberry.field(description="Every step of its way so far, in order.")
     actions: list[OrderAction] = strawberry.field(description="What its buyer may do with it now.")
     cancel_reason: str | None = strawberry.field(
-        description="Why it was cancelled: the words of whoever did it, or OUT_OF_STOCK. Null unless it was."
+        description="Why it was cancelled: in the words of whoever did it, or CANCELLED_BY_BUYER where there are none, or "
+        "OUT_OF_STOCK. Null unless it was."
     )
     order: strawberry.Private[orders.Order]
 

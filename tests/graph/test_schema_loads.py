@@ -13,7 +13,8 @@ from tests.graph.market import Client, Market
 
 ORDERS = """{ me { orders(first: 100) { nodes { id lines {
   book { title stock { total } offers { nodes { seller { displayName } book { title } } } }
-  seller { displayName } offer { available seller { displayName } book { title } } } } } } }"""
+  seller { displayName } offer { available seller { displayName } book { title } } }
+  refunds { amount { amount } order { number } } } } } }"""
 BOOKS = """{ books(first: 100, orderBy: TITLE) { nodes { title stock { total } offers(first: 5) { nodes {
   available book { title } seller { displayName } } } } } }"""
 
@@ -58,6 +59,18 @@ async def test_many_orders_cost_as_many_loads_as_one(market: Market) -> None:
         await buyer.buy(offers[number % 5])
     assert await calls_of(market, buyer, ORDERS) == for_one
     assert max(for_one.values()) <= 3
+
+
+async def test_many_refunds_cost_as_many_loads_as_one(market: Market) -> None:
+    buyer, offer = market.buyer(), await market.offer(copies=9)
+    order = await buyer.buy(offer)
+    await buyer.mutate("cancelOrder", {"orderId": order["id"]}, "... on Error { message }")
+    for_one = await calls_of(market, buyer, ORDERS)
+    assert (for_one["refunds_of"], for_one["find_orders"]) == (1, 1)
+    for _ in range(6):
+        order = await buyer.buy(offer)
+        await buyer.mutate("cancelOrder", {"orderId": order["id"]}, "... on Error { message }")
+    assert await calls_of(market, buyer, ORDERS) == for_one
 
 
 async def test_a_page_of_books_costs_one_load_of_each_kind_and_depth(market: Market) -> None:

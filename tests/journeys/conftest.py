@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.devstack import PostgreSQL, RabbitMQ, Redis
+from tests.builders import Shop
+from tests.conftest import FORMS, SAMPLES, wait_until
 from tests.journeys.processes import IS_READY, Process, Settings, Start
-from tests.server import bookstall
+from tests.server import Gateway, Server, Worker, bookstall, running
+
+HASTY = {"BOOKSTALL_CHARGE_SECONDS": "2", "BOOKSTALL_LATE_SECONDS": "2"}
+"""The sweep looks after unknown payments within seconds."""
+STRICT = HASTY | {"BOOKSTALL_CANCEL_SECONDS": "1", "BOOKSTALL_ACTION_SECONDS": "2"}
+"""And buyers have no time to think."""
 
 
 @pytest.fixture
@@ -45,3 +53,68 @@ async def start(migrated: Settings, tmp_path: Path) -> AsyncIterator[Start]:
             return process
 
         yield start
+
+
+@pytest.fixture(scope="session")
+async def embedded_hasty_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """Everything in one process, and soon asked what became of a payment."""
+    async with running(tmp_path_factory.mktemp("hasty") / "data", settings=SAMPLES | HASTY) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def stack_hasty_server(stack_server: Server) -> AsyncIterator[Server]:
+    """The same on the full stack."""
+    async with _beside(stack_server, HASTY) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def embedded_strict_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """Everything in one process, and soon too late."""
+    async with running(tmp_path_factory.mktemp("strict") / "data", "--no-samples", settings=STRICT) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def stack_strict_server(stack_server: Server) -> AsyncIterator[Server]:
+    """The same on the full stack."""
+    async with _beside(stack_server, STRICT) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=FORMS)
+def hasty_server(request: pytest.FixtureRequest) -> Server:
+    """A server of each form that soon asks what became of a payment."""
+    return request.getfixturevalue(f"{request.param}_hasty_server")
+
+
+@pytest.fixture(scope="session", params=FORMS)
+def strict_server(request: pytest.FixtureRequest) -> Server:
+    """A server of each form where it is soon too late, to cancel or to confirm a payment."""
+    return request.getfixturevalue(f"{request.param}_strict_server")
+
+
+@pytest.fixture
+async def hasty_shop(hasty_server: Server) -> AsyncIterator[Shop]:
+    """The marketplace of the hasty server."""
+    async with httpx.AsyncClient(base_url=hasty_server.url, timeout=30.0) as http:
+        yield Shop(hasty_server, http, wait_until)
+
+
+@pytest.fixture
+async def strict_shop(strict_server: Server) -> AsyncIterator[Shop]:
+    """The marketplace of the strict server."""
+    async with httpx.AsyncClient(base_url=strict_server.url, timeout=30.0) as http:
+        yield Shop(strict_server, http, wait_until)
+
+
+@asynccontextmanager
+async def _beside(stack: Server, settings: Settings) -> AsyncIterator[Gateway]:
+    """Another gateway and worker on the same servers, with settings of their own."""
+    gateway, worker = (kind(stack.data, settings=stack.environment | settings) for kind in (Gateway, Worker))
+    async with AsyncExitStack() as started:
+        for process in (gateway, worker):
+            await process.start()
+            started.push_async_callback(process.stop)
+        yield gateway
