@@ -1,4 +1,4 @@
-"""A story that passes the points of the saga."""
+"""A story that passes every point of the saga: a purchase that is cancelled, and one of which a part is refunded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from dataclasses import dataclass
 from tests.builders import Answer, Buyer, Offer, Person, Shop
 from tests.faults.shoppers import OPEN, PatientBuyer, persist
 
+CANCEL_ORDER = """mutation CancelOrder($input: CancelOrderInput!) {
+  cancelOrder(input: $input) { __typename ... on Error { code message } }
+}"""
+REFUND_ORDER = """mutation RefundOrder($input: RefundOrderInput!) {
+  refundOrder(input: $input) { __typename ... on Error { code message } }
+}"""
 SEE_ORDER = """query SeeOrder($by: OrderLookup!) {
   order(by: $by) { id status paymentStatus settled lines { id } }
 }"""
+
+FAILURES = {"PAYMENT_DECLINED", "OUT_OF_STOCK"}
+"""What a buyer is told whose charge was never made, and for a moment after it while the copies are not back yet."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +31,10 @@ class Cart:
     total: str
 
 
-async def filled_carts(shop: Shop, count: int) -> Sequence[Cart]:
-    """Carts with a copy of each of the same two offers, of which one is sold out then."""
-    offers = [await shop.offer(copies=count), await shop.offer(copies=count + 1, price="7.25")]
-    return [await _filled(shop.buyer(), offers) for _ in range(count)]
+async def filled_carts(shop: Shop) -> tuple[Cart, Cart]:
+    """Two carts with a copy of each of the same two offers: there is one of the first, and it comes back once."""
+    offers = [await shop.offer(copies=1), await shop.offer(copies=3, price="7.25")]
+    return await _filled(shop.buyer(), offers), await _filled(shop.buyer(), offers)
 
 
 async def _filled(buyer: Buyer, offers: Sequence[Offer]) -> Cart:
@@ -40,10 +49,10 @@ class Story:
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
 
-    async def play(self, *carts: Cart) -> None:
-        """Returns when everything has happened to the orders that can be seen."""
-        for cart in carts:
-            await self._buys(cart)
+    async def play(self, cancelled: Cart, refunded: Cart) -> None:
+        """Returns when everything has happened to the two orders that can be seen."""
+        await self._cancels(cancelled.buyer, await self._buys(cancelled))
+        await self._gives_back(refunded.buyer, await self._buys(refunded))
 
     async def _buys(self, cart: Cart) -> Answer:
         """The order, settled; a checkout that failed is begun anew."""
@@ -58,7 +67,26 @@ class Story:
             told = await persist(answer)
             if told["__typename"] == "CheckoutCompleted":
                 return await self._settled(buyer, told["order"]["id"], "CAPTURED")
-            assert [problem["code"] for problem in told["problems"]] == ["PAYMENT_DECLINED"], told
+            assert {problem["code"] for problem in told["problems"]} <= FAILURES, told
+
+    async def _cancels(self, buyer: str, order: Answer) -> None:
+        patient = self._patient(buyer)
+        told = await persist(lambda: patient.ask(CANCEL_ORDER, input={"orderId": order["id"]}))
+        assert told["__typename"] == "OrderCancelled", told
+        await self._settled(patient, order["id"], "REFUNDED")
+
+    async def _gives_back(self, buyer: str, order: Answer) -> None:
+        operator = PatientBuyer(self._shop.operator())
+        refund = {
+            "idempotencyKey": secrets.token_hex(8),
+            "orderId": order["id"],
+            "reason": "A page is missing.",
+            "lines": [{"lineId": order["lines"][0]["id"], "quantity": 1}],
+            "restock": True,
+        }
+        told = await persist(lambda: operator.ask(REFUND_ORDER, input=refund))
+        assert told["__typename"] == "RefundRequested", told
+        await self._settled(self._patient(buyer), order["id"], "PARTLY_REFUNDED")
 
     async def _settled(self, buyer: PatientBuyer, order_id: str, payment: str) -> Answer:
         async def order() -> Answer | None:

@@ -24,16 +24,16 @@ from tests.faults.ledger import ALWAYS, broken
 from tests.faults.story import Cart, Story, filled_carts
 
 EVENTS = (
-    *("OrderCreated", "OrderPaid", "OrderUpdated"),
-    *("StockItemChanged", "BookStockUpdated", "StockDeducted"),
-    *("SaleRecorded", "SellerUpdated", "BookSold"),
+    *("OrderCreated", "OrderPaid", "OrderUpdated", "OrderCancelled", "OrderRefunded"),
+    *("StockItemChanged", "BookStockUpdated", "StockDeducted", "StockReleased"),
+    *("SaleRecorded", "SaleReversed", "SellerUpdated", "BookSold"),
     *("NotificationCreated", "NotificationSent"),
 )
 """What is published in the story."""
 WHEN = ("before", "after")
 POINTS = (
     *(f"commit.{when}:{domain}" for domain in DOMAINS for when in WHEN),
-    *(f"{call}.{when}" for call in ("prepare", "charge") for when in WHEN),
+    *(f"{call}.{when}" for call in ("prepare", "charge", "refund") for when in WHEN),
     *(f"publish.{when}:{event}" for event in EVENTS for when in WHEN),
     *(f"ack.before:{row.domain}/{row.event.__name__}" for rows in SAGA for row in rows if row.event.__name__ in EVENTS),
 )
@@ -50,7 +50,7 @@ class Prepared:
     """A stopped shop with two full carts, and how often it reaches each point before anybody asks for anything."""
 
     data: Path
-    carts: Sequence[Cart]
+    carts: tuple[Cart, Cart]
     at_start: Mapping[str, int]
     in_story: Mapping[str, int]
 
@@ -70,7 +70,7 @@ async def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     server = server_in(data)
     await server.start()
     async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
-        carts = await filled_carts(Shop(server, http, wait_until), 2)
+        carts = await filled_carts(Shop(server, http, wait_until))
     await comes_to_rest(data)
     assert await server.stop() == 0
     server = server_in(Path(shutil.copytree(data, data.with_name("dry"))), f"record:{points}")
@@ -85,7 +85,7 @@ async def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return Prepared(data, carts, at_start, in_story)
 
 
-async def deaths_of(data: Path, carts: Sequence[Cart], *plans: str) -> int:
+async def deaths_of(data: Path, carts: tuple[Cart, Cart], *plans: str) -> int:
     """Plays the story on servers that follow a plan each, the next when one has died; how many died.
 
     Every server's books are right when it has died, and everything is well in the end.
