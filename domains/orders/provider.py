@@ -18,6 +18,7 @@ from domains.orders.payment import (
     Unknown,
 )
 from domains.orders.ports import PaymentProvider
+from kernel.database import outside_transaction
 from kernel.logging import log
 from kernel.money import Money
 
@@ -56,6 +57,7 @@ class BoundedProvider:
         )
 
     async def _asked(self, call: str, answer: Awaitable[A], **fields: str) -> A | Unknown:
+        outside_transaction("asking the payment provider")  # a bug of ours is no unknown outcome
         try:
             async with asyncio.timeout(self._seconds):
                 return await answer

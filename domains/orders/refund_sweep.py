@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from uuid import UUID
 
 from domains.orders import refund_repository, refunds
-from domains.orders.payment import Unknown
+from domains.orders.payment import RefundRefused, Unknown
 from domains.orders.ports import PaymentProvider
 from domains.orders.refund import pause_seconds
 from domains.orders.refund_repository import DueRow
@@ -48,11 +49,13 @@ class DueRefunds:
         """Makes due what a sweep had claimed that is known to be dead."""
         await self._database.write(refund_repository.RECLAIM)
 
-    async def _make(self, row: DueRow, lease: object) -> None:
+    async def _make(self, row: DueRow, lease: UUID) -> None:
         outcome = await self._payments.refund(row.id, row.reference, Money(row.amount, row.currency))
         if isinstance(outcome, Unknown):
             seconds = pause_seconds(row.attempts, random.random())  # noqa: S311 - jitter needs no secret
             await self._database.write(refund_repository.PUT_OFF, id=row.id, mine=lease, seconds=seconds)
             _log.info("a refund will be tried again", refund_id=str(row.id), attempts=row.attempts, seconds=seconds)
             return
+        if isinstance(outcome, RefundRefused):
+            _log.warning("a refund was refused", refund_id=str(row.id), code=outcome.code, said=outcome.message)
         await self._database.transact(lambda tx: refunds.record(tx, row.id, outcome))

@@ -11,6 +11,7 @@ from domains.orders.refund import Refund, RefundCause, RefundedLine
 from domains.orders.repository import OrderHead
 from domains.orders.steps import Step, refund_receipt, take_step
 from kernel.database import Transaction
+from kernel.ids import new_id
 from kernel.money import Money
 from messaging import outbox
 from messaging.events import OrderRefunded
@@ -61,7 +62,7 @@ async def ask_for(tx: Transaction, head: OrderHead, wanted: WantedRefund) -> Ord
         raise NothingLeft
     await tx.many(refund_repository.ADD_LINE, [_row(wanted.id, line) for line in wanted.lines])
     await repository.expect(tx, head.id, [refund_receipt(wanted.id)])
-    return await _on_its_way(tx, head, wanted.id, attempts=0, detail=str(Money(wanted.amount, head.currency)))
+    return await _on_its_way(tx, head, Money(wanted.amount, head.currency))
 
 
 async def record(tx: Transaction, refund_id: UUID, outcome: Refunded | RefundRefused) -> None:
@@ -75,15 +76,14 @@ async def record(tx: Transaction, refund_id: UUID, outcome: Refunded | RefundRef
             await _give_back(tx, head, refund)
     elif await tx.run(refund_repository.MARK_FAILED, id=refund_id, failure_code=outcome.code[:CODE_LENGTH]):
         await refund_repository.refresh_payment_status(tx, head.id)
-        subject = f"{refund_id}:{refund.attempts}"
-        await take_step(tx, head, Step("RefundFailed", subject=subject, detail=outcome.code[:CODE_LENGTH]))
+        await take_step(tx, head, Step("RefundFailed", subject=str(new_id()), detail=outcome.code[:CODE_LENGTH]))
 
 
 async def try_again(tx: Transaction, refund_id: UUID) -> None:
     """Make a FAILED refund due; any other stays as it is. LookupError if there is no such refund."""
     head, refund = await _lock(tx, refund_id)
     if await tx.run(refund_repository.MARK_RETRIED, id=refund_id):
-        await _on_its_way(tx, head, refund_id, attempts=refund.attempts, detail=str(refund.amount))
+        await _on_its_way(tx, head, refund.amount)
 
 
 async def _lock(tx: Transaction, refund_id: UUID) -> tuple[OrderHead, Refund]:
@@ -96,10 +96,10 @@ async def _lock(tx: Transaction, refund_id: UUID) -> tuple[OrderHead, Refund]:
     return head, refund
 
 
-async def _on_its_way(tx: Transaction, head: OrderHead, refund_id: UUID, *, attempts: int, detail: str) -> OrderHead:
+async def _on_its_way(tx: Transaction, head: OrderHead, amount: Money) -> OrderHead:
     tx.wake(SIGNAL)
     await refund_repository.refresh_payment_status(tx, head.id)
-    return await take_step(tx, head, Step("RefundRequested", subject=f"{refund_id}:{attempts}", detail=detail))
+    return await take_step(tx, head, Step("RefundRequested", subject=str(new_id()), detail=str(amount)))
 
 
 async def _give_back(tx: Transaction, head: OrderHead, refund: Refund) -> None:

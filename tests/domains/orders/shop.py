@@ -14,18 +14,24 @@ from sqlalchemy import func, select, update
 from domains.orders import (
     AddressParts,
     AddToCart,
+    CancelOrder,
     Cart,
     Checkout,
     CheckoutCompleted,
     CheckoutOutcome,
+    CheckoutPending,
     HoldLine,
     Offer,
     Order,
     OrdersService,
+    Refund,
+    RefundOrder,
     Shortage,
     ShortageReason,
+    Unknown,
 )
-from domains.orders.tables import attempts, orders
+from domains.orders.refund_repository import payment_of
+from domains.orders.tables import attempts, orders, refunds
 from kernel.books import Grade
 from kernel.columns import in_seconds
 from kernel.database import Database, Statement, outside_transaction
@@ -54,7 +60,11 @@ class CountRow(NamedTuple):
 
 COUNT_ORDERS = Statement(select(func.count().label("rows")).select_from(orders), CountRow)
 COUNT_ATTEMPTS = Statement(select(func.count().label("rows")).select_from(attempts), CountRow)
-LET_TIME_PASS = Statement(update(orders).where(orders.c.look_at.is_not(None)).values(look_at=in_seconds(-1)))
+TIME_PASSES = (
+    Statement(update(orders).where(orders.c.look_at.is_not(None)).values(look_at=in_seconds(-1))),
+    Statement(update(refunds).where(refunds.c.next_at.is_not(None)).values(next_at=in_seconds(-1))),
+)
+"""Whatever waits for a sweep has waited long enough."""
 
 
 def euros(cents: int) -> Money:
@@ -195,10 +205,44 @@ class Shop:
         assert isinstance(outcome, CheckoutCompleted), outcome
         return outcome.order
 
+    async def pending_order(self, *, buyer: str | None = None, price: int = 1250) -> Order:
+        """An order of a new buyer whose payment has no outcome yet."""
+        buyer = buyer or f"buyer-{new_id()}"
+        await self.put(self.offer(price=price), buyer=buyer)
+        answer, self.till.answer = self.till.answer, Unknown()
+        outcome = await self.checkout(buyer=buyer, key=str(new_id()))
+        self.till.answer = answer
+        assert isinstance(outcome, CheckoutPending), outcome
+        return outcome.order
+
     async def only_order(self, buyer: str = "alice") -> Order:
         """The buyer's newest order."""
         page = await self.service.orders_of(buyer, None, PageRequest(1))
         return page.items[0]
+
+    async def now(self, order: Order) -> Order:
+        """The order as it is now."""
+        return (await self.service.find_orders([order.id]))[order.id]
+
+    async def cancel(self, order: Order, *, reason: str = "", operator: bool = False) -> Any:
+        """What its buyer, or an operator, is answered who cancels the order."""
+        viewer = "olga" if operator else order.buyer_id
+        command = CancelOrder(viewer_id=viewer, order_id=order.id, reason=reason, operator=operator)
+        return await self.service.cancel_order(command)
+
+    async def refund(self, order: Order, *, key: str = "refund", **changes: Any) -> Any:
+        """What an operator is answered who gives money of the order back: all that is left but for these changes."""
+        fields: dict[str, Any] = {"operator_id": "olga", "reason": "Water damage"}
+        command = RefundOrder(order_id=order.id, idempotency_key=key, **fields | changes)
+        return await self.service.refund_order(command)
+
+    async def refunds(self, order: Order) -> tuple[Refund, ...]:
+        """The order's refunds, oldest first."""
+        return (await self.service.refunds_of([order.id])).get(order.id, ())
+
+    async def money(self, order: Order) -> tuple[int, int, int]:
+        """What of the order's money was taken, is reserved to go back, and is back."""
+        return tuple(await payment_of(self.database.read(), order.id))  # pyright: ignore[reportReturnType]
 
     async def crash(self, *, buyer: str = "alice", key: str = "first") -> None:
         """A checkout that dies on its way."""
@@ -211,7 +255,8 @@ class Shop:
 
     async def let_time_pass(self) -> None:
         """Whatever waits for the sweep has waited long enough."""
-        await self.database.write(LET_TIME_PASS)
+        for statement in TIME_PASSES:
+            await self.database.write(statement)
 
     async def orders_written(self) -> int:
         """How many orders there are."""

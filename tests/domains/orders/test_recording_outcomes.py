@@ -9,10 +9,8 @@ from sqlalchemy import select
 from domains.orders import (
     Captured,
     CheckoutCompleted,
-    CheckoutPending,
     CheckoutRejected,
     NotCharged,
-    Order,
     OrderStatus,
     PaymentStatus,
     Refused,
@@ -35,17 +33,8 @@ class RefundRow(NamedTuple):
 REFUNDS = Statement(select(refunds.c.cause, refunds.c.amount), RefundRow)
 
 
-async def pending_order(shop: Shop) -> Order:
-    """An order whose payment has no outcome yet."""
-    await shop.put(shop.offer(price=1250))
-    shop.till.answer = Unknown()
-    outcome = await shop.checkout()
-    assert isinstance(outcome, CheckoutPending)
-    return outcome.order
-
-
 async def test_a_capture_that_is_told_fifty_times_pays_once(shop: Shop) -> None:
-    order = await pending_order(shop)
+    order = await shop.pending_order(buyer="alice")
     answers = await asyncio.gather(*(shop.service.record_outcome(order.id, Captured("late")) for _ in range(50)))
     assert all(isinstance(answer, CheckoutCompleted) for answer in answers)
     assert len(await shop.told(OrderPaid)) == 1
@@ -62,7 +51,7 @@ async def test_what_comes_after_a_paid_order_changes_nothing(shop: Shop) -> None
 
 @pytest.mark.parametrize("end", [Refused("DECLINED", "no"), NotCharged()])
 async def test_money_that_comes_after_the_end_goes_back_once(shop: Shop, end: Refused | NotCharged) -> None:
-    order = await pending_order(shop)
+    order = await shop.pending_order(buyer="alice")
     await shop.service.record_outcome(order.id, end)
     for _ in range(3):
         answer = await shop.service.record_outcome(order.id, Captured("late"))
@@ -76,7 +65,7 @@ async def test_money_that_comes_after_the_end_goes_back_once(shop: Shop, end: Re
 
 
 async def test_every_change_of_an_order_has_the_next_version(shop: Shop) -> None:
-    order = await pending_order(shop)
+    order = await shop.pending_order(buyer="alice")
     await shop.service.record_outcome(order.id, Unknown())
     await shop.service.record_outcome(order.id, NotCharged())
     await shop.service.record_outcome(order.id, Captured("late"))

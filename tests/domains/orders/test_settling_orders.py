@@ -1,18 +1,15 @@
 """Receipts of the other domains: an order is settled when none is missing, in whichever order they come."""
 
 from collections.abc import Sequence
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domains.orders import CheckoutRejected, Order, Refused
-from domains.orders.handlers import cancel_and_refund, note_delivery, note_receipt
 from kernel.ids import new_id
-from messaging.consumer import Handler
 from messaging.event import Event
 from messaging.events import (
-    DeductedLine,
     NotificationCreated,
     NotificationFailed,
     NotificationKind,
@@ -26,48 +23,8 @@ from messaging.events import (
     StockReleased,
     StockShortage,
 )
+from tests.domains.orders.receipts import deliver, notice, receipts_of
 from tests.domains.orders.shop import Shop
-
-HANDLERS: dict[type[Event], Handler] = {
-    NotificationSent: note_delivery,
-    NotificationFailed: note_delivery,
-    StockDeductionFailed: cancel_and_refund,
-}
-
-
-def receipts_of(order: Order) -> list[Event]:
-    """What the other domains tell of a paid order."""
-    lines = tuple(
-        DeductedLine(listing_id=line.listing_id, quantity=line.quantity, remaining_on_hand=4) for line in order.lines
-    )
-    sales = [
-        SaleRecorded(
-            order_id=order.id,
-            seller_id=line.seller_id,
-            order_item_id=line.id,
-            quantity=line.quantity,
-            amount=line.unit_price.minor,
-        )
-        for line in order.lines
-    ]
-    owners = sorted({line.seller_owner_id for line in order.lines})
-    notices = [notice(order, order.buyer_id, NotificationKind.ORDER_PAID)]
-    notices += [notice(order, owner, NotificationKind.COPY_SOLD) for owner in owners]
-    return [StockDeducted(order_id=order.id, lines=lines), *sales, *notices]
-
-
-def notice(order: Order, recipient: str, kind: NotificationKind) -> NotificationCreated:
-    """A message about an order."""
-    return NotificationCreated(
-        notification_id=uuid5(order.id, recipient + kind), recipient_id=recipient, kind=kind, order_id=order.id
-    )
-
-
-async def deliver(shop: Shop, *events: Event) -> None:
-    """Hand events to their handlers, each in a transaction."""
-    for event in events:
-        handler = HANDLERS.get(type(event), note_receipt)
-        await shop.database.transact(lambda tx, handler=handler, event=event: handler(tx, event))
 
 
 async def now(shop: Shop, order: Order) -> Order:

@@ -76,7 +76,7 @@ class Till:
         self.charges.append(order_id)
         if isinstance(self.answer, Unknown):
             return self.answer
-        answer = Refused("VOIDED", "too late") if order_id in self.voided else self.answer
+        answer = Captured(reference) if isinstance(self.answer, Captured) else self.answer
         self.decided.setdefault(order_id, answer)
         self._crash(self.crash_after, "charge")
         return self.decided[order_id]
@@ -123,6 +123,10 @@ class Till:
         """The buyer did what was required, or did not; what is decided or voided stays."""
         if isinstance(self.decided.get(order_id), ActionRequired):
             self.decided[order_id] = decision
+
+    def back(self, order_id: UUID) -> int:
+        """How much of an order's money went back, in minor units."""
+        return sum(amount.minor for of, amount in self.given_back.values() if of == reference_of(order_id))
 
     @property
     def kept(self) -> list[UUID]:
