@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
@@ -26,6 +26,7 @@ from domains.orders import (
     OrdersService,
     Refund,
     RefundOrder,
+    RetryRefund,
     Shortage,
     ShortageReason,
     Unknown,
@@ -236,6 +237,10 @@ class Shop:
         command = RefundOrder(order_id=order.id, idempotency_key=key, **fields | changes)
         return await self.service.refund_order(command)
 
+    async def retry(self, refund_id: UUID) -> Any:
+        """What an operator is answered who has a refund tried again."""
+        return await self.service.retry_refund(RetryRefund(operator_id="olga", refund_id=refund_id))
+
     async def refunds(self, order: Order) -> tuple[Refund, ...]:
         """The order's refunds, oldest first."""
         return (await self.service.refunds_of([order.id])).get(order.id, ())
@@ -251,6 +256,14 @@ class Shop:
             raise AssertionError("the checkout did not crash")
         self.shelves.crash_before.clear()
         self.shelves.crash_after.clear()
+        self.till.crash_before = self.till.crash_after = False
+
+    async def crashes(self, act: Awaitable[object], *, before: str = "", after: str = "") -> None:
+        """Something that dies before or after it calls the provider."""
+        self.till.crash_before, self.till.crash_after = before, after
+        with suppress(Crash):
+            await act
+            raise AssertionError("it did not crash")
         self.till.crash_before = self.till.crash_after = False
 
     async def let_time_pass(self) -> None:

@@ -53,6 +53,9 @@ class Till:
     """By the refund's id: of which charge, and how much."""
     refunds: list[UUID] = field(default_factory=list)
     """Every refund that was asked for, as often as it was."""
+    refund_gate: asyncio.Event | None = None
+    refund_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    refund_answer_lost: bool = False
     away: bool = False
     unreadable: set[UUID] = field(default_factory=set)
     crash_before: bool | str = False
@@ -109,6 +112,9 @@ class Till:
         outside_transaction("refunding")
         self._crash(self.crash_before, "refund")
         self.refunds.append(refund_id)
+        self.refund_asked.set()
+        if self.refund_gate is not None:
+            await self.refund_gate.wait()
         if refund_id in self.given_back:
             assert self.given_back[refund_id] == (reference, amount), "another refund under the same key"
             return Refunded()
@@ -117,7 +123,7 @@ class Till:
         if isinstance(self.refund_answer, Refunded):
             self.given_back[refund_id] = (reference, amount)
         self._crash(self.crash_after, "refund")
-        return self.refund_answer
+        return Unknown() if self.refund_answer_lost else self.refund_answer
 
     def act(self, order_id: UUID, decision: Captured | Refused) -> None:
         """The buyer did what was required, or did not; what is decided or voided stays."""
