@@ -18,6 +18,9 @@ KEY_SECONDS = 23 * 3600
 QUIET_SECONDS = 600
 """How long nothing is sent after a key has become too old, so that what was sent under it has arrived or never will."""
 
+OUR_REASON = "abandoned"
+"""Marks an intent that was cancelled by us, whose order says more of why than Stripe does."""
+
 ChargeOutcome = Captured | Refused | ActionRequired | NotCharged | Unknown
 RefundOutcome = Refunded | RefundRefused
 
@@ -82,7 +85,9 @@ class StripePayments:
         """Cancel the intent; one that has succeeded is Captured."""
         cancel = self.account.intents.cancel_async
         try:
-            intent = await self.account.ask("voiding a charge", lambda: cancel(reference))
+            intent = await self.account.ask(
+                "voiding a charge", lambda: cancel(reference, {"cancellation_reason": OUR_REASON})
+            )
         except StripeError:  # it cannot be cancelled where it stands
             intent = await self._intent(reference)
         match intent.status if intent else None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from stripe import InvalidRequestError
+from stripe import InvalidRequestError, PaymentIntent
 
-from app.payments.stripe import ChargeOutcome, RefundOutcome, StripePayments, refund_outcome_of
+from app.payments.stripe import OUR_REASON, ChargeOutcome, RefundOutcome, StripePayments, refund_outcome_of
 from app.payments.stripe_account import named
 from domains.orders import NotCharged, RefundRefused, Unknown
 
@@ -68,9 +68,9 @@ class StripeNews:
         if order_id is None:
             return []
         outcome = await self._payments.ended(intent)
-        # An intent that is still open may take money yet.
-        is_open = isinstance(outcome, NotCharged) and intent.status != "canceled"
-        return [] if is_open or isinstance(outcome, Unknown) else [ChargeNews(order_id, outcome)]
+        if isinstance(outcome, Unknown) or (isinstance(outcome, NotCharged) and not _ended_by_others(intent)):
+            return []
+        return [ChargeNews(order_id, outcome)]
 
     async def _of_refunds(self, reference: str) -> list[ChargeNews | RefundNews]:
         refunds = await self._payments.account.refunds_of(reference)
@@ -83,3 +83,8 @@ class StripeNews:
             if refund_id and (refund_id not in found or isinstance(found[refund_id], RefundRefused)):
                 found[refund_id] = refund_outcome_of(refund)
         return [RefundNews(refund_id, outcome) for refund_id, outcome in found.items() if outcome]
+
+
+def _ended_by_others(intent: PaymentIntent) -> bool:
+    """Whether an unpaid intent was cancelled at Stripe: an open one may be paid yet, and of ours orders knows."""
+    return intent.status == "canceled" and intent.cancellation_reason != OUR_REASON

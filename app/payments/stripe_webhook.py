@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+from uuid import UUID
+
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from app.payments.stripe import ChargeOutcome, RefundOutcome
 from app.payments.stripe_account import Forged
 from app.payments.stripe_news import ChargeNews, NotKnownNow, RefundNews, StripeNews
-from domains.orders import OrdersService
 from kernel.database import DatabaseError
 from kernel.logging import correlated, log
 
@@ -19,6 +22,14 @@ LATER = {"Retry-After": "5"}
 _log = log(__name__)
 
 
+class Recorder(Protocol):
+    """Orders, which hears what became of its charges and refunds; LookupError for those that it does not know."""
+
+    async def record_outcome(self, order_id: UUID, outcome: ChargeOutcome, /) -> object: ...
+
+    async def record_refund(self, refund_id: UUID, outcome: RefundOutcome, /) -> object: ...
+
+
 class StripeWebhook:
     """Records what an event is about, as it stands now.
 
@@ -26,7 +37,7 @@ class StripeWebhook:
     repeated for days. Stripe repeats what is not answered by 200.
     """
 
-    def __init__(self, news: StripeNews, orders: OrdersService) -> None:
+    def __init__(self, news: StripeNews, orders: Recorder) -> None:
         self._news = news
         self._orders = orders
 

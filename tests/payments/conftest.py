@@ -9,6 +9,7 @@ import pytest
 from app.payments.stripe import StripePayments
 from app.payments.stripe_account import StripeAccount
 from tests.payments.fake_stripe import KEY, FakeStripe, fake_stripe
+from tests.payments.stripe_books import SECRET
 
 ANSWER_SECONDS = 8.0
 
@@ -39,3 +40,15 @@ async def account(stripe_server: FakeStripe) -> AsyncIterator[StripeAccount]:
 def payments(account: StripeAccount, stripe: FakeStripe) -> StripePayments:
     """The provider, over Stripe's own library."""
     return StripePayments(account)
+
+
+def settings_with(stripe: FakeStripe) -> dict[str, str]:
+    """The settings of a server that takes money there, and waits for no answer for long."""
+    return {
+        "BOOKSTALL_PAYMENTS": "stripe",
+        "BOOKSTALL_STRIPE_KEY": KEY,
+        "BOOKSTALL_STRIPE_WEBHOOK_SECRET": SECRET,
+        "BOOKSTALL_STRIPE_URL": stripe.url,
+        "BOOKSTALL_CHARGE_SECONDS": "5",
+        "BOOKSTALL_LATE_SECONDS": "1",
+    }

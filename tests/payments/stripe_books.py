@@ -78,13 +78,10 @@ class Books:
         )
 
     async def send(self, event: Fields, to: str, *, secret: str = SECRET, age_seconds: int = 0) -> httpx.Response:
-        """Delivers an event, signed as Stripe does."""
-        payload = json.dumps(event).encode()
-        at = int(time.time()) - age_seconds
-        signature = hmac.new(secret.encode(), f"{at}.".encode() + payload, hashlib.sha256).hexdigest()
-        headers = {"Stripe-Signature": f"t={at},v1={signature}", "Content-Type": "application/json"}
+        """Delivers an event."""
+        body, headers = signed(event, secret=secret, age_seconds=age_seconds)
         async with httpx.AsyncClient(timeout=30) as http:
-            return await http.post(f"{to}/webhooks/stripe", content=payload, headers=headers)
+            return await http.post(f"{to}/webhooks/stripe", content=body, headers=headers)
 
     # --- intents
 
@@ -96,7 +93,7 @@ class Books:
             "id": identifier, "object": "payment_intent", "amount": int(params["amount"]), "amount_received": 0,
             "currency": params["currency"], "status": "requires_payment_method", "metadata": params["metadata"],
             "client_secret": f"{identifier}_secret_{uuid4().hex}", "last_payment_error": None, "next_action": None,
-            "latest_charge": None, "livemode": False, "created": int(time.time()),
+            "latest_charge": None, "cancellation_reason": None, "livemode": False, "created": int(time.time()),
         }  # fmt: skip
         return copy.deepcopy(self.intents[identifier])
 
@@ -130,10 +127,10 @@ class Books:
             self._succeed(intent)
         return copy.deepcopy(intent)
 
-    def cancel(self, identifier: str, _: Fields) -> Fields:
+    def cancel(self, identifier: str, params: Fields) -> Fields:
         self._must_be_open(identifier)
         intent = self.intents[identifier]
-        intent.update(status="canceled", next_action=None)
+        intent.update(status="canceled", next_action=None, cancellation_reason=params.get("cancellation_reason"))
         self._happen("payment_intent.canceled", intent)
         return copy.deepcopy(intent)
 
@@ -195,3 +192,11 @@ class Books:
 def listed(things: list[Fields]) -> Fields:
     """A page of a list."""
     return {"object": "list", "data": copy.deepcopy(things), "has_more": False, "url": "/v1/things"}
+
+
+def signed(event: Fields, *, secret: str = SECRET, age_seconds: int = 0) -> tuple[bytes, dict[str, str]]:
+    """An event's body and headers, as Stripe sends them."""
+    body = json.dumps(event).encode()
+    at = int(time.time()) - age_seconds
+    signature = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return body, {"Stripe-Signature": f"t={at},v1={signature}", "Content-Type": "application/json"}
