@@ -2,7 +2,6 @@
 
 PORT ?= 8000
 DATA ?= .bookstall
-STACK_DATA ?= .bookstall-stack
 WORKERS ?= 2
 ARGS ?=
 
@@ -26,9 +25,9 @@ $(INSTALLED): pyproject.toml uv.lock scripts/install.sh
 run: $(INSTALLED) ## Serve the shop on 127.0.0.1 [PORT=8000] with its data in [DATA=.bookstall].
 	@exec $(BIN)/bookstall run --port $(PORT) --data "$(DATA)"
 
-stack: $(INSTALLED) ## Run PostgreSQL, RabbitMQ and Redis with their data in [STACK_DATA=.bookstall-stack]; print the settings.
+stack: $(INSTALLED) ## Serve it from several processes on private PostgreSQL, RabbitMQ and Redis [PORT=8000] [DATA=.bookstall-stack].
 	@$(BIN)/python -m scripts.system_parts postgresql rabbitmq redis
-	@exec $(BIN)/python -m app.devstack --data "$(STACK_DATA)"
+	@exec $(BIN)/python -m app.devstack --port $(PORT) --data "$(if $(filter file,$(origin DATA)),.bookstall-stack,$(DATA))"
 
 test: $(INSTALLED) ## Run all tests; as root on Debian or Ubuntu install the programs they need [WORKERS=2] [ARGS="-k checkout"].
 	@$(BIN)/python -m scripts.run_tests -n $(WORKERS) $(ARGS)

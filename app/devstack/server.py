@@ -40,7 +40,7 @@ class Server(ABC):
     you like: it comes back on the same port. A context manager starts and closes it.
     """
 
-    name: ClassVar[str]
+    name: str
     _stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     _kill_signal: ClassVar[signal.Signals] = signal.SIGKILL
 
@@ -217,11 +217,12 @@ def free_ports(count: int) -> int:
     """The first of `count` neighbouring ports of 127.0.0.1 that nobody uses."""
     while True:
         first = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT - count)
-        if all(_is_free(port) for port in range(first, first + count)):
+        if all(is_free(port) for port in range(first, first + count)):
             return first
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port of 127.0.0.1."""
     with socket.socket() as listener:
         try:
             listener.bind(("127.0.0.1", port))
