@@ -24,7 +24,7 @@ from domains.orders.outcome import Outcomes
 from domains.orders.payment import NotCharged, NotHeld, Outcome, Prepared, Unknown
 from domains.orders.ports import PaymentProvider, StockHolds
 from kernel.database import Database, Transaction
-from kernel.errors import Problem, UnsupportedCurrency
+from kernel.errors import IllegalTransition, Problem, UnsupportedCurrency
 from kernel.ids import new_id
 from kernel.money import Money
 
@@ -112,8 +112,11 @@ class Checkouts:
             return None
         return order
 
-    async def _hold(self, order: PlacedOrder) -> NotHeld | None:
-        shortages = await self._stock.hold(order.id, order.lines)
+    async def _hold(self, order: PlacedOrder) -> NotHeld | Unknown | None:
+        try:
+            shortages = await self._stock.hold(order.id, order.lines)
+        except IllegalTransition:  # so late that the sweep has ended the order
+            return Unknown()
         return NotHeld(problems_of(shortages, order.lines)) if shortages else None
 
     async def _charge(self, order: PlacedOrder, method: str) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
@@ -36,31 +36,33 @@ class BoundedProvider:
 
     async def prepare(self, order_id: UUID, amount: Money) -> Prepared | Refused | Unknown:
         """Name the order's charge."""
-        return await self._asked("prepare", self._provider.prepare(order_id, amount), order_id=str(order_id))
+        return await self._asked("prepare", lambda: self._provider.prepare(order_id, amount), order_id=str(order_id))
 
     async def charge(self, reference: str, amount: Money, method: str) -> Captured | Refused | ActionRequired | Unknown:
         """Take the amount of the prepared charge."""
-        return await self._asked("charge", self._provider.charge(reference, amount, method), reference=reference)
+        return await self._asked(
+            "charge", lambda: self._provider.charge(reference, amount, method), reference=reference
+        )
 
     async def lookup(self, reference: str) -> Captured | Refused | ActionRequired | NotCharged | Unknown:
         """What became of the charge."""
-        return await self._asked("lookup", self._provider.lookup(reference), reference=reference)
+        return await self._asked("lookup", lambda: self._provider.lookup(reference), reference=reference)
 
     async def void(self, reference: str) -> Captured | NotCharged | Unknown:
         """See to it that the charge takes no money any more."""
-        return await self._asked("void", self._provider.void(reference), reference=reference)
+        return await self._asked("void", lambda: self._provider.void(reference), reference=reference)
 
     async def refund(self, refund_id: UUID, reference: str, amount: Money) -> Refunded | RefundRefused | Unknown:
         """Give so much of the charge back."""
         return await self._asked(
-            "refund", self._provider.refund(refund_id, reference, amount), refund_id=str(refund_id)
+            "refund", lambda: self._provider.refund(refund_id, reference, amount), refund_id=str(refund_id)
         )
 
-    async def _asked(self, call: str, answer: Awaitable[A], **fields: str) -> A | Unknown:
+    async def _asked(self, call: str, ask: Callable[[], Awaitable[A]], **fields: str) -> A | Unknown:
         outside_transaction("asking the payment provider")  # a bug of ours is no unknown outcome
         try:
             async with asyncio.timeout(self._seconds):
-                return await answer
+                return await ask()
         except TimeoutError:
             _log.warning("the payment provider did not answer in time", call=call, seconds=self._seconds, **fields)
         except Exception as error:

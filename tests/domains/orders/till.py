@@ -57,6 +57,9 @@ class Till:
     refund_asked: asyncio.Event = field(default_factory=asyncio.Event)
     refund_answer_lost: bool = False
     away: bool = False
+    pays_before_void: bool = False
+    """The buyer does what was required just before the charge is voided."""
+    breaks_after_charge: bool = False
     unreadable: set[UUID] = field(default_factory=set)
     crash_before: bool | str = False
     """Dies before the charge, or before the call of this name."""
@@ -82,6 +85,8 @@ class Till:
         answer = Captured(reference) if isinstance(self.answer, Captured) else self.answer
         self.decided.setdefault(order_id, answer)
         self._crash(self.crash_after, "charge")
+        if self.breaks_after_charge:
+            raise Broken("after the charge")
         return self.decided[order_id]
 
     async def lookup(self, reference: str) -> Captured | Refused | ActionRequired | NotCharged | Unknown:
@@ -100,6 +105,8 @@ class Till:
         if self.away:
             return Unknown()
         order_id = _order_of(reference)
+        if self.pays_before_void:
+            self.act(order_id, Captured(reference))
         decided = self.decided.get(order_id)
         if isinstance(decided, Captured):
             return decided
