@@ -95,7 +95,7 @@ def worker(shop: Shop, domains: Sequence[str] = DOMAINS) -> Worker:
     for domain in domains:
         handlers, count = handlers_of(domain, SAGA), partial(shop.meter.event, domain)
         consumer = Consumer(shop.databases[domain], handlers, count=count)
-        shop.transport.consume(domain, consumer.events, consumer.receive)
+        shop.transport.consume(domain, consumer.events, consumer.receive, consumer.bury)
         sweeps += [*consumer.sweeps(), *_missed_events(domain, handlers, shop).sweeps()]
     relays = [Relay(database, shop.transport) for database in shop.databases.values()]
     return Worker(shop.transport, relays, sweeps, meter=shop.meter, stop_seconds=shop.settings.stop_seconds)

@@ -40,6 +40,10 @@ class NotYet(Exception):
     """Something that the event builds on has not arrived yet; the event is tried again."""
 
 
+class GivenUp(Exception):
+    """The transport delivered the event again and again, or the process that handled it died each time."""
+
+
 class LostLease(Exception):
     """Another worker took this event over; what was done here is rolled back."""
 
@@ -91,6 +95,11 @@ class Consumer:
                 await self._keep(message, InboxState.PENDING, error)
         reached("ack.before", self._database.name, message.name)
 
+    async def bury(self, message: Message, reason: str) -> None:
+        """Keeps as a dead letter what the transport gave up; no handler runs, which may be what it died of."""
+        with correlated(message.correlation_id, message.traceparent):
+            await self._keep(message, InboxState.DEAD, GivenUp(reason))
+
     def sweeps(self) -> list[Sweep]:
         """What has to run for failed events to be tried again, and for the inbox to stay small."""
         name = self._database.name
@@ -120,6 +129,8 @@ class Consumer:
         )
 
     async def _retry(self, row: inbox.PendingRow, mine: Any) -> None:
+        attempts = row.attempts + 1
+
         async def handle(tx: Transaction) -> None:
             if not await tx.run(inbox.FINISH, id=row.event_id, mine=mine):
                 raise LostLease(f"{row.name} {row.event_id} is handled by another worker")
@@ -128,12 +139,17 @@ class Consumer:
 
         began = perf_counter()
         try:
+            # Counted before: a handler that kills its process must not be tried for ever.
+            await self._database.write(inbox.TRY, id=row.event_id, mine=mine)
+            if row.name not in self._handlers:
+                raise Undecodable(f"{self._database.name} does not consume {row.name}")
+            if attempts > self._attempts:
+                raise GivenUp("its process died each time that it was tried")
             await self._database.transact(handle)
             self._tell("handled", row.name, row.event_id, began)
         except (Unavailable, LostLease) as error:
             _log.info("a retry was put off", event_name=row.name, event_id=str(row.event_id), reason=str(error))
         except Exception as error:
-            attempts = row.attempts + 1
             dead = attempts >= self._attempts or isinstance(error, Undecodable)
             state = InboxState.DEAD if dead else InboxState.PENDING
             self._report(row.name, row.event_id, state, attempts, error)

@@ -95,17 +95,17 @@ RECLAIM = Statement(
     update(inbox).where(UNDONE, _IS_PENDING, inbox.c.lease.is_not(None)).values(next_at=now(), lease=None)
 )
 """Makes due what a consumer had claimed that is known to be dead."""
+TRY = Statement(update(inbox).where(_THIS, _MINE, _IS_PENDING).values(attempts=inbox.c.attempts + 1))
 FINISH = Statement(
     update(inbox)
     .where(_THIS, _MINE, _IS_PENDING)
-    .values(state=InboxState.DONE, lease=None, error=None, next_at=None, body=None, attempts=inbox.c.attempts + 1)
+    .values(state=InboxState.DONE, lease=None, error=None, next_at=None, body=None)
 )
 FAIL_AGAIN = Statement(
     update(inbox)
     .where(_THIS, _MINE, _IS_PENDING)
     .values(
         state=param(inbox.c.state, "into"),
-        attempts=inbox.c.attempts + 1,
         error=param(inbox.c.error, "reason"),
         next_at=in_seconds(_SECONDS),
         lease=None,

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from kernel.database import outside_transaction
 from messaging.message import Message
-from messaging.transport import PublishFailed, Receive, Watch
+from messaging.transport import Bury, PublishFailed, Receive, Watch
 from messaging.watchers import Watchers
 
 
@@ -27,8 +27,8 @@ class InProcessTransport:
         self._idle.set()
         self._under_way = 0
 
-    def consume(self, domain: str, events: Collection[str], receive: Receive) -> None:
-        """Deliveries of these events go to `receive`; the domain's name plays no part in one process."""
+    def consume(self, domain: str, events: Collection[str], receive: Receive, bury: Bury | None = None) -> None:
+        """Deliveries of these events go to `receive`; in one process no name is needed, and nothing is given up."""
         for event in events:
             self._consumers[event].append(receive)
 

@@ -22,7 +22,7 @@ from messaging.rabbit_intake import Intake, undecoded
 from messaging.rabbit_link import CHECK_SECONDS, Link
 from messaging.rabbit_topology import EXCHANGE, Routes, declare, queue_of
 from messaging.rabbit_wire import from_amqp, to_amqp
-from messaging.transport import PublishFailed, Receive, Watch
+from messaging.transport import Bury, PublishFailed, Receive, Watch
 from messaging.watchers import Watchers
 
 PREFETCH = 50
@@ -68,13 +68,13 @@ class RabbitTransport:
         )
         self._links = [self._outgoing]
 
-    def consume(self, domain: str, events: Collection[str], receive: Receive) -> None:
-        """From `start` on, this process shares the domain's queue; ValueError if that is not in the routes."""
+    def consume(self, domain: str, events: Collection[str], receive: Receive, bury: Bury | None = None) -> None:
+        """From `start` on, this process shares the domain's queues; ValueError if that is not in the routes."""
         if domain in self._intakes:
             raise ValueError(f"{domain} has a consumer in this process already")
         if unknown := set(events) - set(self._routes.get(domain, ())):
             raise ValueError(f"no route leads {', '.join(sorted(unknown))} to {domain}")
-        self._intakes[domain] = Intake(domain, events, receive, prefetch=self._prefetch)
+        self._intakes[domain] = Intake(domain, events, receive, bury, prefetch=self._prefetch)
 
     def watch(self, events: Collection[str], watch: Watch, missed: Callable[[], None]) -> None:
         """From `start` on, this process has a queue of its own with a copy of every message of these events."""
@@ -131,7 +131,7 @@ class RabbitTransport:
                 )
         except PublishError as error:
             raise PublishFailed(
-                f"no queue takes {message.name}: its binding is gone until a process starts again"
+                f"no queue takes {message.name}: its binding is gone until a worker looks after it"
             ) from error
         except TimeoutError as error:
             raise PublishFailed(f"RabbitMQ did not confirm {message.name} in time") from error
@@ -202,7 +202,7 @@ class RabbitTransport:
             return
         # A binding that somebody deleted is not noticed where another domain still takes the event.
         await declare(channel, self._routes)
-        queues = [queue_of(domain) for domain in self._intakes]
+        queues = [queue for intake in self._intakes.values() for queue in intake.queues]
         if self._watched_queue:
             queues.append(self._watched_queue)
         for name in queues:

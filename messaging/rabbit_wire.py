@@ -12,10 +12,16 @@ from aio_pika.abc import AbstractIncomingMessage
 from kernel.trace import parse_traceparent
 from messaging.message import Message
 
+NAME_LENGTH = 64
 OWNER_LENGTH = 32
 CORRELATION_LENGTH = 64
 _DERIVED = UUID("5b0c3f60-6f0e-5d43-9a52-3f1f5a2f9e7c")
 """The namespace of the ids of messages that came without one of their own."""
+
+_CAUSES = {
+    "delivery_limit": "each of its consumers died before it was done with it, or lost its connection",
+    "rejected": "its consumer refused it: the domain does not consume it, or could not even keep it",
+}
 
 
 def to_amqp(message: Message) -> aio_pika.Message:
@@ -56,6 +62,15 @@ def from_amqp(delivery: AbstractIncomingMessage, name: str) -> Message:
         schema_version=_whole(headers.get("schema-version"), 1),
         traceparent=parse_traceparent(_text(headers.get("traceparent"))),
     )
+
+
+def cause_of_death(delivery: AbstractIncomingMessage) -> tuple[str, str]:
+    """The event that a message of a dead-letter queue is, and why the broker gave it up."""
+    deaths = delivery.headers.get("x-death")
+    death = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
+    keys, reason = death.get("routing-keys"), _text(death.get("reason")) or "unknown"
+    key = keys[0] if isinstance(keys, list) and keys else delivery.type or delivery.routing_key
+    return _text(key, NAME_LENGTH), _CAUSES.get(reason, f"RabbitMQ says {reason}")
 
 
 def _event_id(delivery: AbstractIncomingMessage, name: str) -> UUID:

@@ -11,6 +11,9 @@ from messaging.message import Message
 Receive = Callable[[Message], Awaitable[None]]
 """Takes a delivery; returning means that it is safe in the consumer's database."""
 
+Bury = Callable[[Message, str], Awaitable[None]]
+"""Keeps for an operator what the transport gave up, and why; runs no handler."""
+
 Watch = Callable[[Message], None]
 """Sees a copy of a message, best effort; must not block."""
 
@@ -22,8 +25,8 @@ class PublishFailed(Exception):
 class Transport(Protocol):
     """Carries each message to every domain that consumes it, at least once, in any order."""
 
-    def consume(self, domain: str, events: Collection[str], receive: Receive) -> None:
-        """From `start` on, deliveries of these events for this domain go to `receive`."""
+    def consume(self, domain: str, events: Collection[str], receive: Receive, bury: Bury | None = None) -> None:
+        """From `start` on, deliveries of these events for this domain go to `receive`, what is given up to `bury`."""
         ...
 
     def watch(self, events: Collection[str], watch: Watch, missed: Callable[[], None]) -> None:

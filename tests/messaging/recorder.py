@@ -59,6 +59,6 @@ async def only_message(database: Database) -> Message:
 async def connected(transport: Transport, database: Database, handler: Handler, *, attempts: int = 8) -> Consumer:
     """The consumer of a domain that reacts to one event, on a transport that was started."""
     consumer = Consumer(database, {StockReleased: handler}, attempts=attempts)
-    transport.consume(database.name, consumer.events, consumer.receive)
+    transport.consume(database.name, consumer.events, consumer.receive, consumer.bury)
     await transport.start()
     return consumer

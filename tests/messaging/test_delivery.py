@@ -10,7 +10,7 @@ import pytest
 from kernel.database import Database, Transaction
 from kernel.ids import new_id
 from kernel.pages import PageRequest
-from messaging import outbox
+from messaging import inbox, outbox
 from messaging.consumer import Consumer, pause_seconds
 from messaging.deadletters import DeadLetters, LetterId
 from messaging.events import StockReleased
@@ -146,6 +146,24 @@ async def test_two_retries_at_once_run_the_handler_once(sender: Database, receiv
     await letters.replay([identifier])
     await asyncio.gather(*(consumer.retry_due() for _ in range(5)))
     assert len(handler.handled) == 1
+
+
+async def test_an_event_whose_handler_ends_its_process_each_time_is_given_up(
+    sender: Database, receiver: Database
+) -> None:
+    ends = [RuntimeError("broken"), asyncio.CancelledError(), asyncio.CancelledError()]
+    handler = Recorder(failures=3, error=lambda: ends.pop(0))
+    consumer = Consumer(receiver, {StockReleased: handler}, attempts=3, pause=lambda attempts: 0)
+    await written(sender, released())
+    await consumer.receive(await only_message(sender))
+    for _ in range(2):
+        with pytest.raises(asyncio.CancelledError):
+            await consumer.retry_due()
+        await receiver.write(inbox.RECLAIM)  # as when the lease of the dead has run out
+    await consumer.retry_due()
+    (letter,) = (await DeadLetters({"receiver": receiver}).list()).items
+    assert letter.error == "GivenUp: its process died each time that it was tried"
+    assert (handler.handled, handler.failures) == ([], 0)
 
 
 def test_pauses_grow_from_a_second_to_about_a_day() -> None:

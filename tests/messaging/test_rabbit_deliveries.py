@@ -13,6 +13,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from app.devstack import RabbitMQ
 from kernel.database import Database, Unavailable
 from kernel.ids import new_id
+from messaging.deadletters import DeadLetters
 from messaging.message import Message
 from messaging.rabbit import RabbitTransport
 from messaging.rabbit_topology import DELIVERY_LIMIT, EXCHANGE, dead_queue_of, queue_of
@@ -54,9 +55,9 @@ async def waiting(channel: AbstractChannel, queue: str) -> int:
     return (await channel.get_queue(queue)).declaration_result.message_count or 0
 
 
-async def are_waiting(channel: AbstractChannel, count: int) -> bool:
+async def are_waiting(channel: AbstractChannel, count: int, queue: str = QUEUE) -> bool:
     """Whether so many messages wait for a consumer: those of a connection that was closed return after a moment."""
-    return await waiting(channel, QUEUE) == count
+    return await waiting(channel, queue) == count
 
 
 async def dead_letter(channel: AbstractChannel, eventually: Callable) -> AbstractIncomingMessage:
@@ -188,6 +189,39 @@ async def test_a_message_that_cannot_even_be_kept_is_a_dead_letter_of_the_broker
     await rabbit.publish(sent)
     found = await dead_letter(channel, eventually)
     assert (found.message_id, found.body) == (str(sent.id), sent.body)
+
+
+async def test_what_the_broker_gave_up_becomes_a_dead_letter_like_any_other(
+    broker: RabbitMQ, rabbit: RabbitTransport, channel: AbstractChannel, receiver: Database, eventually: Callable
+) -> None:
+    await rabbit.start()
+    refused = message(b'{"OrderId":"0190a1b2-0000-7000-8000-000000000001","Reason":"TEST"}')
+    await rabbit.publish(refused)
+    queue, exchange = await channel.get_queue(QUEUE), await channel.get_exchange(EXCHANGE.name)
+    await queue.bind(EXCHANGE.name, "SomethingElse" * 9)
+    strange = aio_pika.Message(b"what is this", app_id="x" * 99, correlation_id="a\0b")
+    await exchange.publish(strange, "SomethingElse" * 9)
+    for _ in range(2):
+        await (await eventually(lambda: queue.get(fail=False))).reject()
+    handler, desk = Recorder(), DeadLetters({"receiver": receiver})
+    taking = RabbitTransport(broker.url, routes=ROUTES)
+    consumer = await connected(taking, receiver, handler)
+
+    async def two_are_dead() -> bool:
+        return len((await desk.list()).items) == 2
+
+    await eventually(two_are_dead)
+    letters = {letter.event: letter for letter in (await desk.list()).items}
+    assert letters.keys() == {"StockReleased", ("SomethingElse" * 9)[:64]}
+    assert letters["StockReleased"].id.event_id == refused.id
+    assert {letter.error[:33] for letter in letters.values()} == {"GivenUp: its consumer refused it:"}
+    await eventually(lambda: are_waiting(channel, 0, DEAD_QUEUE))
+    await desk.replay([letter.id for letter in letters.values()])
+    await consumer.retry_due()
+    assert [event.aggregate_id for event in handler.handled] == ["0190a1b2-0000-7000-8000-000000000001"]
+    (still_dead,) = (await desk.list()).items
+    assert "does not consume SomethingElse" in still_dead.error
+    await taking.stop()
 
 
 async def test_an_event_that_the_domain_does_not_consume_is_a_dead_letter_of_the_broker(
