@@ -75,7 +75,8 @@ class Shopper:
     async def _searches(self, words: str | None) -> list[Answer]:
         async with self._stage.step("search") as say:
             books = (await self._client.ask(documents.SEARCH, {"words": words}))["books"]["nodes"]
-            say(f"{len(books)} books {f'for “{words}” ' if words else ''}can be bought")
+            count = "1 book" if len(books) == 1 else f"{len(books)} books"
+            say(f"{count} {f'for “{words}” ' if words else ''}can be bought")
         return books
 
     # --- buying

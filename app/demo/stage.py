@@ -32,6 +32,7 @@ class Stage:
         self._token = token
         self._console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
         self._began = time.perf_counter()
+        self._title: str | None = None
 
     @property
     def sweep_seconds(self) -> float:
@@ -43,14 +44,14 @@ class Stage:
         """Somebody's connection to the server; a new person's unless the stage has a token."""
         token = self._token or DataFolder(self._settings.data).issuer().issue(f"demo-{secrets.token_hex(4)}", role)
         async with LiveClient.connected(self._url, token, seconds=self.seconds) as client:
+            self._show_title()
             yield client
 
     # --- what the audience sees
 
     def opens(self, title: str) -> None:
-        """The story begins."""
-        self._began = time.perf_counter()
-        self._console.print(f"[bold]{escape(title)} at {self._url}[/]")
+        """The story begins; its title is shown as soon as the server is there."""
+        self._began, self._title = time.perf_counter(), title
 
     def closes(self) -> None:
         """The story has come to its end."""
@@ -73,6 +74,11 @@ class Stage:
             yield said.append
         told = escape(f"{': ' if said else ''}{''.join(said)}")
         self._console.print(f"{_milliseconds(began):>6} ms  [bold]{name}[/]{told}")
+
+    def _show_title(self) -> None:
+        if self._title is not None:
+            self._console.print(f"[bold]{escape(self._title)}[/] [dim]({self._url})[/]")
+            self._title = None
 
     # --- what has to come
 

@@ -143,7 +143,7 @@ async def unknown_payment(stage: Stage) -> None:
         order = await buyer.follows(pending["order"])
         second = await buyer.checks_out(choice, name="check out again meanwhile")
         require(second["__typename"] == "CheckoutInProgress", told_type(second))
-        stage.tell(f"the sweep asks the provider when the charge is overdue, here within {stage.sweep_seconds:g} s")
+        stage.tell(f"a sweep asks the provider once the charge is overdue; given up after {stage.sweep_seconds:g} s")
         await order.until(
             "paid and settled",
             lambda order: order["status"] == "PAID" and order["settled"],
