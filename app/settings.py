@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
@@ -21,6 +22,8 @@ DOMAINS = ("orders", "inventory", "catalog", "sellers", "notifications")
 DEFAULT_DATA = Path(".bookstall")
 EMBEDDED_DATABASES = "sqlite"
 IN_PROCESS = "inprocess"
+NO_STRIPE = "none"
+NO_ORIGINS = "none"
 POSTGRESQL = ("postgresql://", "postgres://")
 
 
@@ -38,6 +41,8 @@ class Settings(Limits, BaseSettings):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """0 picks a free port."""
+    allowed_origins: str = NO_ORIGINS
+    """Whose pages may use the API besides the server's own: origins, with commas between them."""
     database_url: SecretStr = SecretStr(EMBEDDED_DATABASES)
     """`sqlite` for files in the data folder, or a PostgreSQL URL with `{domain}` in it, for each domain its own."""
     transport_url: SecretStr = SecretStr(IN_PROCESS)
@@ -74,13 +79,13 @@ class Settings(Limits, BaseSettings):
     """How long the answer of an idempotency key is kept."""
     payments: Literal["mock", "stripe"] = "mock"
     """Who takes the money; the mock provider moves none."""
-    stripe_key: Annotated[SecretStr, Field(validate_default=True)] = SecretStr("")
+    stripe_key: Annotated[SecretStr, Field(validate_default=True)] = SecretStr(NO_STRIPE)
     """The secret or restricted key of the account."""
-    stripe_webhook_secret: Annotated[SecretStr, Field(validate_default=True)] = SecretStr("")
+    stripe_webhook_secret: Annotated[SecretStr, Field(validate_default=True)] = SecretStr(NO_STRIPE)
     """What Stripe signs its events with."""
-    stripe_url: str = ""
-    """Stripe's own where it is empty; a test has another."""
-    stripe_return_url: str = ""
+    stripe_url: str = "https://api.stripe.com"
+    """A test has another."""
+    stripe_return_url: str = NO_STRIPE
     """Where a buyer's browser comes back to from 3-D Secure; without it the frontend needs Stripe's script."""
     mail_sender: str = "Bookstall <shop@bookstall.example>"
     sample_books: Annotated[int, Field(ge=1, le=9277)] = 1000
@@ -110,6 +115,14 @@ class Settings(Limits, BaseSettings):
         if path == "":
             raise ValueError("the data folder needs a name")
         return Path(path).expanduser() if isinstance(path, str | Path) else path
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _of_pages(cls, origins: str) -> str:
+        for origin in origins.split(","):
+            if origins != NO_ORIGINS and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", origin.strip()):
+                raise ValueError(f"{origin.strip()!r} is no origin such as https://shop.example")
+        return origins
 
     @field_validator("currency")
     @classmethod
@@ -146,7 +159,7 @@ class Settings(Limits, BaseSettings):
     @classmethod
     def _of_stripe(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
         value = secret.get_secret_value()
-        if not value and info.data.get("payments") != "stripe":
+        if value == NO_STRIPE and info.data.get("payments") != "stripe":
             return secret
         begins = ("sk_", "rk_") if info.field_name == "stripe_key" else ("whsec_",)
         if not value.startswith(begins) or not value.isascii() or not value.isprintable():
@@ -156,7 +169,8 @@ class Settings(Limits, BaseSettings):
     @field_validator("stripe_url", "stripe_return_url")
     @classmethod
     def _without_listeners(cls, url: str) -> str:
-        if url and urlsplit(url).scheme != "https" and urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        parts = urlsplit(url)
+        if url != NO_STRIPE and parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise ValueError("the URL begins with https://")
         return url
 
@@ -180,6 +194,12 @@ class Settings(Limits, BaseSettings):
             first = error.errors()[0]
             name = "_".join(str(part) for part in first["loc"][:1]).upper() or "SETTINGS"
             raise InvalidSetting(f"BOOKSTALL_{name}: {first['msg'].removeprefix('Value error, ')}") from None
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Whose pages may use the API besides the server's own."""
+        named = self.allowed_origins
+        return () if named == NO_ORIGINS else tuple(origin.strip() for origin in named.split(","))
 
     def limits(self) -> Limits:
         """How much clients may ask for."""

@@ -17,7 +17,7 @@ from app.neighbours import StockOfInventory, TitlesOfCatalog
 from app.operators import OperatorsDesk
 from app.payments import MockPayments, WatchedPayments
 from app.rates import open_rates
-from app.settings import DOMAINS, IN_PROCESS, Settings
+from app.settings import DOMAINS, IN_PROCESS, NO_STRIPE, Settings
 from app.subscriptions import SAGA
 from domains.catalog import CatalogService
 from domains.inventory import InventoryService
@@ -201,7 +201,8 @@ def _payments(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> 
 
     account = stripe_account(settings, settings.charge_seconds * STRIPE_SHARE)
     stack.push_async_callback(account.close)
-    return StripePayments(account, return_url=settings.stripe_return_url)
+    return_url = settings.stripe_return_url
+    return StripePayments(account, return_url=None if return_url == NO_STRIPE else return_url)
 
 
 def stripe_account(settings: Settings, answer_seconds: float) -> StripeAccount:

@@ -32,7 +32,7 @@ class StripePayments:
     the key, so one order has one. A refund is looked for before it is made.
     """
 
-    def __init__(self, account: StripeAccount, *, return_url: str = "", clock: Clock = utc_now) -> None:
+    def __init__(self, account: StripeAccount, *, return_url: str | None = None, clock: Clock = utc_now) -> None:
         """`return_url` is where a buyer's browser comes back to from 3-D Secure."""
         self.account = account
         self._return_url = return_url

@@ -36,12 +36,12 @@ class StripeAccount:
     No line has a key, a secret or a sentence of Stripe's in it: those may repeat what a buyer typed.
     """
 
-    def __init__(self, key: str, *, url: str = "", answer_seconds: float) -> None:
-        """`url` is Stripe's own where it is empty."""
+    def __init__(self, key: str, *, url: str, answer_seconds: float) -> None:
+        """`url` is Stripe's, or another's in a test; `answer_seconds` is how long a request may take at most."""
         self._http = stripe.HTTPXClient(timeout=answer_seconds / 2)
         self._client = stripe.StripeClient(
             key,
-            base_addresses={"api": url.rstrip("/")} if url else None,
+            base_addresses={"api": url.rstrip("/")},
             http_client=self._http,
             max_network_retries=RETRIES,
         )
