@@ -197,21 +197,21 @@ class Shop:
         """Check the buyer's cart out for its total."""
         return await self.service.checkout(await self.request(buyer=buyer, key=key, **changes))
 
-    async def paid_order(self, *, buyer: str | None = None, sellers: int = 1) -> Order:
-        """A paid order of a new buyer, one line for each seller."""
+    async def paid_order(self, *, buyer: str | None = None, key: str | None = None, sellers: int = 1) -> Order:
+        """A paid order of a new buyer under a new key, one line for each seller."""
         buyer = buyer or f"buyer-{new_id()}"
         for number in range(sellers):
             await self.put(self.offer(owner=f"owner-{number}"), buyer=buyer)
-        outcome = await self.checkout(buyer=buyer, key=str(new_id()))
+        outcome = await self.checkout(buyer=buyer, key=key or str(new_id()))
         assert isinstance(outcome, CheckoutCompleted), outcome
         return outcome.order
 
-    async def pending_order(self, *, buyer: str | None = None, price: int = 1250) -> Order:
-        """An order of a new buyer whose payment has no outcome yet."""
+    async def pending_order(self, *, buyer: str | None = None, key: str | None = None, price: int = 1250) -> Order:
+        """An order of a new buyer under a new key whose payment has no outcome yet."""
         buyer = buyer or f"buyer-{new_id()}"
         await self.put(self.offer(price=price), buyer=buyer)
         answer, self.till.answer = self.till.answer, Unknown()
-        outcome = await self.checkout(buyer=buyer, key=str(new_id()))
+        outcome = await self.checkout(buyer=buyer, key=key or str(new_id()))
         self.till.answer = answer
         assert isinstance(outcome, CheckoutPending), outcome
         return outcome.order

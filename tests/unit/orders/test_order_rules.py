@@ -20,22 +20,38 @@ from domains.orders.model import (
     problems_with,
     read_number,
 )
-from domains.orders.payment import Captured, Decision, NotCharged, NotHeld, Outcome, Refused, Unknown, decide, end_of
+from domains.orders.payment import (
+    ActionRequired,
+    Captured,
+    Decision,
+    GivenUp,
+    NotCharged,
+    NotHeld,
+    Outcome,
+    Refused,
+    Unknown,
+    decide,
+    end_of,
+)
 from kernel.books import Grade
 from kernel.money import Money
 
-CAPTURED, REFUSED, UNKNOWN, NOT_CHARGED, NOT_HELD = OUTCOMES = (
+CAPTURED, REFUSED, UNKNOWN, NOT_CHARGED, NOT_HELD, ACTION, GIVEN_UP = OUTCOMES = (
     Captured("ref"),
     Refused("DECLINED", "no"),
     Unknown(),
     NotCharged(),
     NotHeld(()),
+    ActionRequired("secret"),
+    GivenUp("Lost my phone"),
 )
 ACTIONS = {
     (OrderStatus.PENDING, CAPTURED): Decision.PAY,
     (OrderStatus.PENDING, REFUSED): Decision.END,
     (OrderStatus.PENDING, NOT_CHARGED): Decision.END,
     (OrderStatus.PENDING, NOT_HELD): Decision.END,
+    (OrderStatus.PENDING, ACTION): Decision.WAIT,
+    (OrderStatus.PENDING, GIVEN_UP): Decision.END,
     (OrderStatus.REJECTED, CAPTURED): Decision.REFUND,
     (OrderStatus.PAYMENT_FAILED, CAPTURED): Decision.REFUND,
     (OrderStatus.EXPIRED, CAPTURED): Decision.REFUND,
@@ -52,6 +68,7 @@ def test_every_outcome_does_to_every_state_what_the_table_says(status: OrderStat
 def test_an_order_ends_where_its_outcome_says(charging: bool) -> None:
     assert end_of(NOT_HELD, charging=charging) is OrderStatus.REJECTED
     assert end_of(REFUSED, charging=charging) is OrderStatus.PAYMENT_FAILED
+    assert end_of(GIVEN_UP, charging=charging) is OrderStatus.EXPIRED
     assert end_of(NOT_CHARGED, charging=charging) is (OrderStatus.PAYMENT_FAILED if charging else OrderStatus.EXPIRED)
 
 
