@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +37,18 @@ class Fault:
 
 
 def standing(first: Iterable[Fault], second: Iterable[Fault]) -> list[Fault]:
-    """What was found both times with the same values: the rest is work that went on in between."""
-    earlier: Mapping[str, frozenset[Row]] = {fault.rule.name: frozenset(fault.rows) for fault in first}
+    """What was found both times with the same values: the rest is work that went on in between.
+
+    What breaks a rule that always holds is no such work, so it stands if it is about the same, whatever its values.
+    """
+    earlier = {fault.rule.name: {_sameness(fault.rule, row) for row in fault.rows} for fault in first}
     faults = []
     for fault in second:
-        rows = tuple(row for row in fault.rows if row in earlier.get(fault.rule.name, ()))
+        rows = tuple(row for row in fault.rows if _sameness(fault.rule, row) in earlier.get(fault.rule.name, ()))
         if rows:
             faults.append(Fault(fault.rule, rows, len(rows)))
     return faults
+
+
+def _sameness(rule: Rule, row: Row) -> Row:
+    return row[:1] if rule.always else row

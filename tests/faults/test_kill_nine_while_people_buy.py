@@ -80,6 +80,7 @@ async def test_shoppers_who_ask_again_are_served_once_however_often_the_server_i
         await asyncio.gather(*shopping)
 
     await comes_to_rest(doomed.data)
+    assert (await bookstall("audit", "--data", doomed.data)).code == 0
     assert await doomed.stop() == 0
     kinds = {answer["__typename"] for shopper in people for answer in shopper.answers.values()}
     assert "CheckoutCompleted" in kinds
