@@ -15,6 +15,7 @@ from app.webhooks import payment_routes
 from app.wiring import Shop, open_shop, require_migrated
 from app.worker import sender
 from graph.auth import Role
+from graph.headers import header_middleware
 from graph.http import build_graph_app
 from graph.pages import graphiql_routes
 
@@ -24,14 +25,15 @@ PAGE_ROLE = Role.SELLER
 
 def gateway(shop: Shop) -> Starlette:
     """The application of one gateway process."""
-    buyer = shop.settings.sample_buyer
+    buyer, origins = shop.settings.sample_buyer, shop.settings.origins
     return Starlette(
         routes=[
-            *build_graph_app(shop.services, shop.issuer),
-            *graphiql_routes(lambda: shop.issuer.issue(buyer, PAGE_ROLE)),
+            *build_graph_app(shop.services, shop.issuer, allowed_origins=origins),
+            *(graphiql_routes(lambda: shop.issuer.issue(buyer, PAGE_ROLE)) if shop.settings.explorable else ()),
             *payment_routes(shop),
             *watching_routes(shop),
-        ]
+        ],
+        middleware=header_middleware(origins),
     )
 
 
@@ -58,6 +60,6 @@ async def _serve(settings: Settings, listening: socket.socket, lifeline: int | N
         await sending.start()
         try:
             console.print(f"A gateway is ready at {url_of(listening)}/graphql.", soft_wrap=True)
-            await serve_until(stop, gateway(shop), listening, settings.stop_seconds)
+            await serve_until(stop, gateway(shop), listening, settings.stop_seconds, settings.limits())
         finally:
             await sending.stop()

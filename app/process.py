@@ -15,9 +15,9 @@ from rich.console import Console
 from starlette.types import ASGIApp
 
 from app.complaint import Complaint
+from app.protocols import BoundedConfig
+from graph.limits import Limits
 
-MESSAGE_BYTES = 64 * 1024
-PING_SECONDS = 10.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 console = Console(highlight=False)
@@ -73,15 +73,18 @@ def url_of(listening: socket.socket) -> str:
 
 
 async def serve_until(
-    stop: asyncio.Event, application: ASGIApp, listening: socket.socket, grace_seconds: float
+    stop: asyncio.Event,
+    application: ASGIApp,
+    listening: socket.socket,
+    grace_seconds: float,
+    limits: Limits | None = None,
 ) -> None:
     """Answers requests until told to stop, then lets those that run end within the grace."""
     server = _Server(
-        uvicorn.Config(
+        BoundedConfig(
             application,
+            limits=limits or Limits(),
             lifespan="off", log_config=None, access_log=False, server_header=False,
-            ws="websockets-sansio", ws_max_size=MESSAGE_BYTES,
-            ws_ping_interval=PING_SECONDS, ws_ping_timeout=PING_SECONDS,
             timeout_graceful_shutdown=max(1, round(grace_seconds)),
         )
     )  # fmt: skip

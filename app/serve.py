@@ -59,7 +59,7 @@ async def _serve(settings: Settings, *, samples: bool) -> None:
                     await _first_start(shop, folder, stop)
                 if not stop.is_set():
                     _announce(settings, listening)
-                    await serve_until(stop, gateway(shop), listening, settings.stop_seconds)
+                    await serve_until(stop, gateway(shop), listening, settings.stop_seconds, settings.limits())
             finally:
                 await working.stop()
 

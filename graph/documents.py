@@ -13,7 +13,6 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
-    Source,
     parse,
     specified_rules,
 )
@@ -28,8 +27,6 @@ from graph.limits import CACHED_DOCUMENT_BYTES, Limits
 INTROSPECTIONS = 2
 """How often an operation may ask for the schema or for a type of it."""
 LARGEST = 2**53 - 1
-
-_NESTED = "The document's parts lie too deep in each other."
 
 
 class Bounds(NamedTuple):
@@ -82,7 +79,13 @@ class ExamineDocument(SchemaExtension):
         text, bounds = context.query or "", Bounds.of(self._context.limits)
         examined = self._known.get((text, bounds))
         if examined is None:
-            examined = examine(context.schema._schema, text, bounds, context.validation_rules)
+            try:
+                examined = examine(context.schema._schema, text, bounds, context.validation_rules)
+            except GraphQLSyntaxError:
+                # Strawberry parses it again and tells of the error; it would not take that from an extension.
+                context.parse_options["max_tokens"] = bounds.tokens
+                yield
+                return
             if len(text) <= self._known.maxsize:
                 self._known[text, bounds] = examined
         self._examined, context.graphql_document = examined, examined.document
@@ -116,16 +119,26 @@ def examine(
 
     Validating takes time that grows with the square of what is repeated, so what is beyond a limit is not validated.
     """
-    try:
-        document = parse(text, max_tokens=bounds.tokens)
-    except RecursionError:
-        raise GraphQLSyntaxError(Source(text), 0, _NESTED) from None
+    document = parse(text, max_tokens=bounds.tokens)
     try:
         operations = measured(schema, document)
         errors = [error for operation in operations.values() for error in _beyond_bounds(operation.measure, bounds)]
-        return Examined(document, errors or validate_document(schema, document, rules), operations)
+        return Examined(document, errors or _validated(schema, document, rules), operations)
     except (TooDeep, RecursionError):
-        return Examined(document, [refusal(Code.GRAPHQL_VALIDATION_FAILED, _NESTED)], {})
+        message = "The document's parts lie too deep in each other."
+        return Examined(document, [refusal(Code.GRAPHQL_VALIDATION_FAILED, message)], {})
+
+
+def _validated(
+    schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]
+) -> list[GraphQLError]:
+    """What the rules of GraphQL say; a number that Python does not read is no bug of ours."""
+    return [
+        refusal(Code.GRAPHQL_VALIDATION_FAILED, "A number has too many digits.")
+        if isinstance(error.original_error, ValueError) and not isinstance(error.original_error, GraphQLError)
+        else error
+        for error in validate_document(schema, document, rules)
+    ]
 
 
 def _beyond_bounds(measure: Measure, bounds: Bounds) -> Iterator[GraphQLError]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.extensions import MaskErrors
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from graph.nodes import NotAnId
 from kernel.database import Conflict, Unavailable
@@ -62,7 +63,7 @@ def is_expected(error: GraphQLError) -> bool:
     if cause is None or isinstance(cause, GraphQLError):
         # Without a path it is about the request: its syntax, its validity or its variables.
         return error.path is None
-    return isinstance(cause, InvalidCursor | NotAnId)
+    return isinstance(cause, InvalidCursor | NotAnId | CannotGetOperationTypeError)
 
 
 def is_passing(error: GraphQLError) -> bool:
@@ -81,6 +82,8 @@ def presentable(error: GraphQLError, *, executing: bool, suggesting: bool = True
         return _with_code(error, MASKED_MESSAGE, Code.INTERNAL_SERVER_ERROR, correlationId=correlation_id())
     if error.extensions and "code" in error.extensions:
         return error
+    if isinstance(error.original_error, CannotGetOperationTypeError):
+        return _with_code(error, error.message, Code.BAD_REQUEST)
     if isinstance(error, GraphQLSyntaxError):
         return _with_code(error, error.message, Code.GRAPHQL_PARSE_FAILED)
     message = error.message if suggesting else _SUGGESTION.sub("", error.message)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from json import JSONDecodeError
 from time import perf_counter
 from typing import Any, Never
 
@@ -26,6 +28,7 @@ from strawberry.types.graphql import OperationType
 from graph.auth import TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context, Services
 from graph.errors import MASKED_MESSAGE, TIMEOUT_MESSAGE, Code, presentable, refusal
+from graph.json_input import JsonRefused, read_json
 from graph.operation import operation_label
 from graph.rates import address_of, patience
 from graph.request import GRAPHQL_JSON, JSON, Operation, Refused, accepts, read_body, read_operation, require_post
@@ -67,7 +70,9 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
             allowed_origins=allowed_origins,
         )
         self._services = services
-        self._limits = services.limits
+        self.rates = services.rates
+        self.sockets = Counter()
+        self.limits = services.limits
         self.verifier = verifier
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,8 +91,11 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
         return Context.of(self._services, None)
 
     def decode_json(self, data: str | bytes) -> object:
-        """A websocket's message; unlike the standard library's, this parser refuses NaN and bounds the nesting."""
-        return orjson.loads(data)
+        """A websocket's message; raises JSONDecodeError."""
+        try:
+            return read_json(data.encode() if isinstance(data, str) else data, self.limits)
+        except JsonRefused as refused:
+            raise JSONDecodeError(str(refused), "", 0) from None
 
     def encode_json(self, data: object) -> str:
         """A websocket's message as text."""
@@ -100,7 +108,7 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
         try:
             require_post(request)
             context = Context.of(self._services, await self._admitted(request))
-            operation = read_operation(await read_body(request, self._limits.body_bytes), self._limits)
+            operation = read_operation(await read_body(request, self.limits.body_bytes), self.limits)
             result = await self._execute(operation, context)
             response = _response(result, media_type, self._told_cost(request, context))
             outcome = "errors" if result.errors else "ok"
@@ -124,20 +132,20 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
 
     async def _admitted(self, request: Request) -> Viewer | None:
         """The viewer of a request that need not wait; raises Refused."""
-        address = address_of(request.scope, self._limits.trusted_proxies)
+        address = address_of(request.scope, self.limits.trusted_proxies)
         try:
             viewer = await self._viewer_of(request)
         except Refused:
-            _require_patience(await self._services.rates.wait(address, None))
+            _require_patience(await self.rates.wait(address, None))
             raise
-        _require_patience(await self._services.rates.wait(address, viewer.subject if viewer else None))
+        _require_patience(await self.rates.wait(address, viewer.subject if viewer else None))
         return viewer
 
     def _told_cost(self, request: Request, context: Context) -> dict[str, int] | None:
         """What a client is told of the cost that asks for it."""
         if context.cost is None or TELL_COST not in request.headers:
             return None
-        return {"cost": context.cost, "limit": self._limits.query_cost}
+        return {"cost": context.cost, "limit": self.limits.query_cost}
 
     async def _viewer_of(self, request: Request) -> Viewer | None:
         """The viewer of the request's token, None without one; raises Refused for a token that does not hold."""
@@ -153,7 +161,7 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
 
     async def _execute(self, operation: Operation, context: Context) -> ExecutionResult:
         try:
-            async with asyncio.timeout(self._limits.query_seconds):
+            async with asyncio.timeout(self.limits.query_seconds):
                 return await schema.execute(
                     operation.query,
                     variable_values=operation.variables,

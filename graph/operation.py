@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 from graphql import OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
+from strawberry.types.graphql import OperationType
 
 from graph.errors import Code, refusal
 
@@ -25,6 +28,20 @@ def operation_label(document: str, name: str | None) -> str | None:
         return name if is_operation_name(name) else None
     named = _NAMED.search(document)
     return named[1] if named else None
+
+
+DEADLINE: ContextVar[asyncio.Timeout | None] = ContextVar("deadline", default=None)
+"""When the operation of this task is broken off, where it has a task of its own."""
+
+
+class LetSubscriptionsRun(SchemaExtension):
+    """Takes the deadline from a subscription, which runs for as long as its client likes."""
+
+    def on_execute(self) -> Iterator[None]:
+        deadline = DEADLINE.get()
+        if deadline is not None and self.execution_context.operation_type is OperationType.SUBSCRIPTION:
+            deadline.reschedule(None)
+        yield
 
 
 class MeanOneOperation(SchemaExtension):

@@ -70,8 +70,8 @@ async def read_body(request: Request, most: int) -> bytes:
         async for chunk in request.stream():
             body += chunk
             if len(body) > most:
-                message = f"A request has at most {most} bytes."
-                raise Refused(413, Code.PAYLOAD_TOO_LARGE, message, Connection="close")
+                # The connection stays open: a client that sends on, and then reads, would not see why it was closed.
+                raise Refused(413, Code.PAYLOAD_TOO_LARGE, f"A request has at most {most} bytes.")
     except ClientDisconnect:
         raise Refused(400, Code.BAD_REQUEST, "The request broke off.") from None
     return bytes(body)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
+from graphql import GraphQLError
 from starlette.websockets import WebSocketDisconnect
+from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.async_base_view import AsyncBaseHTTPView
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    Message,
+    SubscribeMessage,
+)
 
 from graph.auth import TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context
-from graph.operation import operation_label
+from graph.errors import TIMEOUT_MESSAGE, Code, refusal
+from graph.limits import Limits
+from graph.operation import DEADLINE, operation_label
+from graph.ports import Rates
+from graph.rates import address_of, patience
 from kernel.clock import utc_now
 from kernel.logging import log
 
@@ -24,13 +35,20 @@ UNAUTHORIZED = 4401
 FORBIDDEN = 4403
 """The token has expired: the usual clients ask for a new one and connect again."""
 
+TOO_MANY = 4429
+MINUTE_SECONDS = 60.0
+
 _log = log(__name__)
 
 
 class AuthorizingView(AsyncBaseHTTPView[Any, Any, Any, Any, Any, Context, None]):
-    """A view that can tell whose a token is."""
+    """A view that can tell whose a token is, and what its clients may ask for."""
 
     verifier: TokenVerifier
+    limits: Limits
+    rates: Rates
+    sockets: Counter[str]
+    """How many websockets each viewer has open."""
 
 
 class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -41,8 +59,16 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._expiry: asyncio.Task[None] | None = None
+        self._counted: str | None = None
+        self._minute = 0.0
+        self._messages = 0
+        assert isinstance(self.websocket, ASGIWebSocketAdapter)
+        self._address = address_of(self.websocket.ws.scope, self.view.limits.trusted_proxies)
 
     async def handle_message(self, message: Message) -> None:
+        if self._is_beyond_a_minutes_messages():
+            await self.websocket.close(TOO_MANY, "Too many messages")
+            return
         if not _is_well_formed(message):
             await self.handle_invalid_message("Not a message of graphql-transport-ws")
             return
@@ -51,23 +77,47 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         if not self.connection_init_received:
             try:
-                self.context.viewer = await self._viewer_of(message.get("payload"))
+                viewer = await self._viewer_of(message.get("payload"))
             except TokenExpired:
                 await self.websocket.close(FORBIDDEN, "TOKEN_EXPIRED")
                 return
             except TokenInvalid:
                 await self.websocket.close(UNAUTHORIZED, "TOKEN_INVALID")
                 return
+            if viewer and not self._has_room_for(viewer):
+                await self.websocket.close(FORBIDDEN, "TOO_MANY_SOCKETS")
+                return
+            self.context.viewer = viewer
         await super().handle_connection_init(message)
         if self.connection_acknowledged and self.context.viewer and self._expiry is None:
             self._expiry = asyncio.create_task(self._close_when_expired(self.context.viewer))
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Start an operation, unless there are too many of this socket, its viewer or its address."""
+        if self.connection_acknowledged and message["id"] not in self.operations:
+            if len(self.operations) < self.view.limits.socket_operations:
+                viewer = self.context.viewer
+                seconds = await self.view.rates.wait(self._address, viewer.subject if viewer else None)
+                refused = seconds > 0 and f"You ask too often: wait {patience(seconds)} s."
+            else:
+                refused = f"A websocket runs {self.view.limits.socket_operations} operations at a time."
+            if refused:
+                error = refusal(Code.RATE_LIMITED, refused)
+                await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
+                return
+        await super().handle_subscribe(message)
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         started = perf_counter()
         outcome = "cancelled"
         try:
-            await super().run_operation(operation)
+            async with asyncio.timeout(self.view.limits.query_seconds) as deadline:
+                DEADLINE.set(deadline)
+                await super().run_operation(operation)
             outcome = "ended"
+        except TimeoutError:
+            outcome = Code.TIMEOUT.value
+            await operation.send_initial_errors([refusal(Code.TIMEOUT, TIMEOUT_MESSAGE)])
         finally:
             _log.info(
                 "graphql_operation",
@@ -79,7 +129,32 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def shutdown(self) -> None:
         if self._expiry:
             self._expiry.cancel()
+        if self._counted is not None:
+            self.view.sockets[self._counted] -= 1
+            if not self.view.sockets[self._counted]:
+                del self.view.sockets[self._counted]
         await super().shutdown()
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
+        """None: a document that cannot be executed is the error of its operation, and the socket stays open."""
+        return None
+
+    def _is_beyond_a_minutes_messages(self) -> bool:
+        """Count a message."""
+        now = monotonic()
+        if now - self._minute > MINUTE_SECONDS:
+            self._minute, self._messages = now, 0
+        self._messages += 1
+        return self._messages > self.view.limits.socket_messages
+
+    def _has_room_for(self, viewer: Viewer) -> bool:
+        """Whether the viewer may open one more websocket, which is counted then."""
+        if self.view.sockets[viewer.subject] >= self.view.limits.sockets_per_viewer:
+            return False
+        self.view.sockets[viewer.subject] += 1
+        self._counted = viewer.subject
+        return True
 
     async def _viewer_of(self, payload: object) -> Viewer | None:
         """The viewer that a payload proves, None where it proves none; raises TokenExpired or TokenInvalid."""

@@ -9,7 +9,7 @@ from strawberry.types import ExecutionContext
 
 from graph.documents import ExamineDocument
 from graph.errors import PresentErrors, is_expected, is_passing
-from graph.operation import MeanOneOperation
+from graph.operation import LetSubscriptionsRun, MeanOneOperation
 from graph.schema import enums as enums
 from graph.schema.cart import CartMutation
 from graph.schema.catalog import CatalogMutation, CatalogQuery
@@ -78,5 +78,6 @@ schema = BookstallSchema(
         PresentErrors,
         ExamineDocument,
         MeanOneOperation,
+        LetSubscriptionsRun,
     ],
 )

@@ -29,6 +29,10 @@ class SocketClient:
         """Whatever it is, as it is."""
         await self._socket.send(text)
 
+    async def ping(self) -> None:
+        """A ping of the websocket itself."""
+        await self._socket.ping()
+
     async def receive(self) -> Message:
         """The next message."""
         async with asyncio.timeout(10):
