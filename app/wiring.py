@@ -42,8 +42,8 @@ from messaging.transport import Transport
 if TYPE_CHECKING:
     from app.payments.stripe_account import StripeAccount  # its library takes a quarter of a second to import
 
-STRIPE_SHARE = 0.4
-"""Of the time that a charge may take: a refused one needs a second request, which closes it."""
+STRIPE_SHARE = 0.25
+"""How much a request may take of the time that a charge has: it may need three, and a buyer waits."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
+import httpx
 import stripe
-from stripe import CardError, InvalidRequestError, PaymentIntent, Refund, StripeError
+from stripe import CardError, InvalidRequestError, PaymentIntent, RateLimitError, Refund, StripeError
 
 from kernel.database import outside_transaction
 from kernel.logging import log
 
 RETRIES = 2
-"""How often the library repeats a request, under the same key, that was not answered."""
+"""How often a request is repeated, under the same key: by the library, what was not answered."""
+PAUSE_SECONDS = 0.5
+"""Before a request is repeated that Stripe had no time for; twice that before the next."""
 TOLERANCE_SECONDS = 300
 """How old the signature of an event may be."""
 
@@ -36,9 +40,9 @@ class StripeAccount:
     No line has a key, a secret or a sentence of Stripe's in it: those may repeat what a buyer typed.
     """
 
-    def __init__(self, key: str, *, url: str, answer_seconds: float) -> None:
+    def __init__(self, key: str, *, url: str, answer_seconds: float, pause_seconds: float = PAUSE_SECONDS) -> None:
         """`url` is Stripe's, or another's in a test; `answer_seconds` is how long a request may take at most."""
-        self._http = stripe.HTTPXClient(timeout=answer_seconds / 2)
+        self._http = stripe.HTTPXClient(timeout=httpx.Timeout(answer_seconds, connect=answer_seconds / 3))
         self._client = stripe.StripeClient(
             key,
             base_addresses={"api": url.rstrip("/")},
@@ -46,6 +50,7 @@ class StripeAccount:
             max_network_retries=RETRIES,
         )
         self._answer_seconds = answer_seconds
+        self._pause_seconds = pause_seconds
         self.intents = self._client.v1.payment_intents
         self.refunds = self._client.v1.refunds
 
@@ -63,7 +68,7 @@ class StripeAccount:
         outside_transaction(what)
         try:
             async with asyncio.timeout(self._answer_seconds):
-                return await call()
+                return await self._patiently(call)
         except (CardError, InvalidRequestError):
             raise
         except StripeError as error:
@@ -71,6 +76,15 @@ class StripeAccount:
         except TimeoutError:
             _log.warning("Stripe did not answer in time", what=what)
         return None
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Asks again where Stripe is asked too much, which the library does not; nothing was done then."""
+        for tried in range(RETRIES):
+            try:
+                return await call()
+            except RateLimitError:
+                await asyncio.sleep(self._pause_seconds * 2**tried * random.uniform(0.5, 1))  # noqa: S311
+        return await call()
 
     async def intent(self, reference: str) -> PaymentIntent | None:
         """An intent as it stands; raises InvalidRequestError for one that Stripe does not know."""

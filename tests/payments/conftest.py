@@ -31,7 +31,7 @@ def stripe(stripe_server: FakeStripe) -> FakeStripe:
 @pytest.fixture(scope="session")
 async def account(stripe_server: FakeStripe) -> AsyncIterator[StripeAccount]:
     """The shop's account there."""
-    account = StripeAccount(KEY, url=stripe_server.url, answer_seconds=ANSWER_SECONDS)
+    account = StripeAccount(KEY, url=stripe_server.url, answer_seconds=ANSWER_SECONDS, pause_seconds=0.01)
     yield account
     await account.close()
 
@@ -49,6 +49,6 @@ def settings_with(stripe: FakeStripe) -> dict[str, str]:
         "BOOKSTALL_STRIPE_KEY": KEY,
         "BOOKSTALL_STRIPE_WEBHOOK_SECRET": SECRET,
         "BOOKSTALL_STRIPE_URL": stripe.url,
-        "BOOKSTALL_CHARGE_SECONDS": "5",
+        "BOOKSTALL_CHARGE_SECONDS": "8",
         "BOOKSTALL_LATE_SECONDS": "1",
     }

@@ -19,7 +19,7 @@ KEY = "the-one"
 
 async def started(data: Path, stripe: FakeStripe, fail_point: str = "none") -> tuple[Server, httpx.AsyncClient]:
     """A server on the data folder."""
-    settings = {"BOOKSTALL_CHARGE_SECONDS": "3", "BOOKSTALL_FAIL_POINT": fail_point}
+    settings = {"BOOKSTALL_CHARGE_SECONDS": "4", "BOOKSTALL_FAIL_POINT": fail_point}
     server = Server(data, "--no-samples", settings=settings_with(stripe) | settings)
     await server.start()
     return server, httpx.AsyncClient(base_url=server.url, timeout=30)
