@@ -14,6 +14,7 @@ from app.devstack import PostgreSQL, RabbitMQ, Redis
 from tests.builders import Shop
 from tests.conftest import FORMS, SAMPLES, wait_until
 from tests.journeys.processes import IS_READY, Process, Settings, Start
+from tests.journeys.world import world as world
 from tests.server import Gateway, Server, Worker, bookstall, running
 
 HASTY = {"BOOKSTALL_CHARGE_SECONDS": "2", "BOOKSTALL_LATE_SECONDS": "2"}

@@ -1,28 +1,42 @@
-"""A whole marketplace in one process whose events are delivered by hand: in any order, any number of times."""
+"""A whole marketplace in one process whose events and sweeps come by hand: in any order, any number of times."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import pytest
+from sqlalchemy import func, select, update
+
+from app.data_folder import DataFolder
+from app.neighbours import StockOfInventory, TitlesOfCatalog
+from app.payments import MockPayments
 from app.settings import DOMAINS, Settings
 from app.subscriptions import SAGA
 from app.wiring import Shop, migrate_all, open_shop
 from domains.catalog import AddBook
-from domains.orders import AddressParts, AddToCart, Checkout, CheckoutCompleted, Order
-from domains.sellers import Listing, PublishListing, RegisterSeller, Seller, seller_id_of
+from domains.inventory.model import StockState
+from domains.inventory.tables import stock_orders
+from domains.orders import AddressParts, AddToCart, Checkout, CheckoutCompleted, CheckoutOutcome, Order, OrdersService
+from domains.orders.tables import orders as orders_table
+from domains.orders.tables import refunds as refunds_table
+from domains.sellers import Listing, PublishListing, RegisterSeller, Seller
 from graph.auth import EMBEDDED_ISSUER
 from kernel.books import Grade
+from kernel.columns import in_seconds, now, params
+from kernel.database import Statement
 from kernel.money import Money
-from kernel.pages import PageRequest
 from messaging import outbox
 from messaging.consumer import Consumer
-from messaging.deadletters import DeadLetters
 from messaging.message import Message
 from messaging.subscription import handlers_of
+from messaging.tables import outbox as outbox_table
+from tests.databases import KINDS
 
 HOBBIT, EMMA = "9780618260300", "9780141439587"
 ADDRESS = AddressParts(name="A Buyer", line1="1 Canal Street", postal_code="3511 AB", city="Utrecht", country="NL")
@@ -30,125 +44,214 @@ ROUNDS = 60
 
 Shuffle = Callable[[Sequence[Message]], Sequence[Message]]
 """Puts deliveries in an order of its own, and may repeat some."""
+Hook = Callable[[str], Awaitable[None]]
+"""Is told each point that the world passes: before and after a call of a port, and a delivery."""
+
+
+class CountRow(NamedTuple):
+    """How many there are."""
+
+    rows: int
+
+
+_LATE = in_seconds(-1)
+_LOOKED_AFTER, _REFUNDS_DUE = orders_table.c.look_at.is_not(None), refunds_table.c.next_at.is_not(None)
+LET_ORDERS_WAIT = Statement(update(orders_table).where(_LOOKED_AFTER).values(look_at=_LATE))
+LET_BUYERS_WAIT = Statement(
+    update(orders_table).where(orders_table.c.action_deadline.is_not(None)).values(action_deadline=_LATE)
+)
+LET_REFUNDS_WAIT = Statement(update(refunds_table).where(_REFUNDS_DUE).values(next_at=_LATE))
+LET_HOLDS_END = Statement(update(stock_orders).where(stock_orders.c.state == StockState.HELD).values(expires_at=_LATE))
+UNFINISHED = Statement(
+    select(func.count().label("rows")).select_from(
+        select(orders_table.c.id)
+        .where(_LOOKED_AFTER)
+        .union_all(select(refunds_table.c.id).where(_REFUNDS_DUE))
+        .subquery()
+    ),
+    CountRow,
+)
+MARK_SENT = Statement(
+    update(outbox_table).where(outbox_table.c.id.in_(params(outbox_table.c.id, "ids"))).values(sent_at=now())
+)
+
+
+async def nothing_happens(point: str) -> None:
+    """Nobody interferes."""
+
+
+class Watched:
+    """A port that tells the world when a call begins and when it has ended."""
+
+    def __init__(self, world: World, port: Any) -> None:
+        self._world = world
+        self._port = port
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def call(*arguments: Any) -> Any:
+            await self._world.at(f"{name}.before")
+            answer = await getattr(self._port, name)(*arguments)
+            await self._world.at(f"{name}.after")
+            return answer
+
+        return call
 
 
 class World:
-    """The five domains with real databases; nothing moves between them but by `deliver`."""
+    """The five domains with real databases; nothing moves between them, and no sweep comes, but by hand."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
+        self.at: Hook = nothing_happens
         self.seen: list[Message] = []
+        self.waiting: list[Message] = []
+        """Events that are written and not yet delivered."""
+        self.inventory = shop.services.inventory
+        stock: Any = Watched(self, StockOfInventory(self.inventory))
+        payments: Any = Watched(self, MockPayments(DataFolder(shop.settings.data).charges))
+        self.orders = OrdersService(
+            shop.databases["orders"], stock, TitlesOfCatalog(shop.services.catalog), payments, currency="EUR"
+        )
         self._consumers = {
             name: Consumer(database, handlers_of(name, SAGA), attempts=1000, pause=lambda _: 0)
             for name, database in shop.databases.items()
         }
+        self._numbers = count(1)
+
+    # --- events
 
     async def deliver(self, shuffle: Shuffle) -> None:
         """Delivers what the outboxes hold, and all that follows from it, until nothing moves any more."""
-        known = {message.id for message in self.seen}
         for _ in range(ROUNDS):
-            written = [m for name in DOMAINS for m in await outbox.pending(self.shop.databases[name].read())]
-            new = [message for message in written if message.id not in known]
-            known.update(message.id for message in new)
-            self.seen += new
+            await self.collect()
+            new, self.waiting = self.waiting, []
             for message in shuffle(new):
-                await self._hand_over(message)
-            retried = sum([await consumer.retry_due() for consumer in self._consumers.values()])
-            if not new and not retried:
+                await self.hand_over(message)
+            if not await self.retry() and not new:
                 return
         raise AssertionError("events go round in circles")
 
-    async def _hand_over(self, message: Message) -> None:
-        for consumer in self._consumers.values():
+    async def collect(self) -> None:
+        """Takes what is new out of the outboxes; it waits to be delivered."""
+        for name in DOMAINS:
+            database = self.shop.databases[name]
+            if new := await outbox.pending(database.read()):
+                await database.write(MARK_SENT, ids=[message.id for message in new])
+                self.waiting += new
+                self.seen += new
+
+    async def retry(self) -> int:
+        """Tries again what failed before; how many events were."""
+        return sum([await consumer.retry_due() for consumer in self._consumers.values()])
+
+    async def hand_over(self, message: Message) -> None:
+        """Delivers an event to every domain that consumes it."""
+        for name, consumer in self._consumers.items():
             if message.name in consumer.events:
+                await self.at(f"{name}/{message.name}.before")
                 await consumer.receive(message)
+                await self.at(f"{name}/{message.name}.after")
+
+    # --- time
+
+    async def holds_run_out(self) -> None:
+        """What is held is past its time."""
+        await self.shop.databases["inventory"].write(LET_HOLDS_END)
+
+    async def holds_expire(self) -> None:
+        """What is held is past its time, and the sweep has come."""
+        await self.holds_run_out()
+        while await self.inventory.expire_holds():
+            continue
+
+    async def everybody_waits(self) -> None:
+        """So long that orders, buyers' actions and refunds are due to be looked after."""
+        for statement in (LET_ORDERS_WAIT, LET_BUYERS_WAIT, LET_REFUNDS_WAIT):
+            await self.shop.databases["orders"].write(statement)
+
+    async def comes_to_rest(self) -> None:
+        """Time passes, sweeps come and events arrive until there is nothing left to do."""
+        for _ in range(ROUNDS):
+            await self.deliver(in_order)
+            left = await self.shop.databases["orders"].read().one(UNFINISHED)
+            if left is not None and not left.rows:
+                await self.holds_expire()
+                await self.deliver(in_order)
+                await self.shop.services.catalog.refresh_cache()
+                return
+            await self.everybody_waits()
+            await self.orders.finish_stale()
+            await self.orders.finish_refunds()
+        raise AssertionError("orders or refunds never end")
+
+    # --- people
+
+    async def stall(self, *copies: int) -> tuple[Seller, list[Listing]]:
+        """A new seller with a listing of so many copies each, known everywhere."""
+        owner = f"seller-{next(self._numbers)}"
+        sellers = self.shop.services.sellers
+        [seller] = await sellers.register_many([registration(owner)])
+        await self.deliver(in_order)
+        listings = await sellers.publish_many(
+            [listing_of(owner, (HOBBIT, EMMA)[place % 2], 999 + 100 * place, few) for place, few in enumerate(copies)]
+        )
+        await self.deliver(in_order)
+        return seller, listings
+
+    async def tries_to_buy(self, buyer: str, *wanted: tuple[Listing, int], method: str = "card") -> CheckoutOutcome:
+        """Takes copies through cart and checkout; what came of it."""
+        for listing, quantity in wanted:
+            await self.orders.add_to_cart(AddToCart(buyer_id=buyer, listing_id=listing.id, quantity=quantity))
+        cart = await self.orders.cart_of(buyer)
+        return await self.orders.checkout(
+            Checkout(
+                buyer_id=buyer, buyer_email=f"{buyer}@example.org", idempotency_key=f"{buyer}-1",
+                address=ADDRESS, amount=cart.total, payment_method=method,
+            )
+        )  # fmt: skip
 
     async def buy(self, buyer: str, *wanted: tuple[Listing, int]) -> Order:
         """Takes copies through cart and checkout; the order is PAID."""
-        orders = self.shop.services.orders
-        for listing, quantity in wanted:
-            await orders.add_to_cart(AddToCart(buyer_id=buyer, listing_id=listing.id, quantity=quantity))
-        cart = await orders.cart_of(buyer)
-        outcome = await orders.checkout(
-            Checkout(
-                buyer_id=buyer, buyer_email=f"{buyer}@example.org", idempotency_key=f"{buyer}-1",
-                address=ADDRESS, amount=cart.total, payment_method="card",
-            )
-        )  # fmt: skip
+        outcome = await self.tries_to_buy(buyer, *wanted)
         assert isinstance(outcome, CheckoutCompleted), outcome
         return outcome.order
 
-    async def facts(self, listings: Sequence[Listing], sellers: Sequence[Seller], orders: Sequence[Order]) -> dict:
-        """All that the domains say in the end, but for ids and times that differ from run to run."""
-        services = self.shop.services
-        stock = await services.inventory.find_items([listing.id for listing in listings])
-        offers = await services.catalog.find_offers([HOBBIT, EMMA])
-        statistics = await services.sellers.find_sellers([seller.id for seller in sellers])
-        ended = await services.orders.find_orders([order.id for order in orders])
-        owners = sorted({*(order.buyer_id for order in orders), *(seller.owner_id for seller in sellers)})
-        letters = await DeadLetters(self.shop.databases).list()
-        return {
-            "stock": [(stock[listing.id].on_hand, stock[listing.id].held) for listing in listings],
-            "offers": {isbn: sorted((o.price.minor, o.quantity) for o in book.offers) for isbn, book in offers.items()},
-            "sellers": [(statistics[s.id].books_sold, statistics[s.id].revenue.minor) for s in sellers],
-            "settled": [ended[order.id].settled for order in orders],
-            "timelines": [sorted((e.event, e.domain) for e in ended[order.id].timeline) for order in orders],
-            "told": {owner: await self._told(owner) for owner in owners},
-            "dead": [letter.error for letter in letters.items],
-            "open transactions": [database.suspensions for database in self.shop.databases.values()],
-        }
-
-    async def _told(self, owner: str) -> list[str]:
-        page = await self.shop.services.notifications.messages_of(owner, unread_only=False, page=PageRequest(100))
-        return sorted(message.kind for message in page.items)
+    def newcomer(self) -> str:
+        """A buyer who has never bought."""
+        return f"buyer-{next(self._numbers)}"
 
 
-async def prepare(folder: Path) -> tuple[list[Listing], list[Seller]]:
-    """A data folder with two sellers and three listings, all known everywhere."""
-    async with opened(folder) as world:
-        services = world.shop.services
-        await services.catalog.add_books(
-            [
-                AddBook(isbn=HOBBIT, title="The Hobbit", authors=("J.R.R. Tolkien",)),
-                AddBook(isbn=EMMA, title="Emma", authors=("Jane Austen",)),
-            ]
-        )
-        sellers = await services.sellers.register_many(
-            [
-                RegisterSeller(owner_id=owner, issuer=EMBEDDED_ISSUER, email=f"{owner}@example.org", display_name=owner)
-                for owner in ("mara", "jonas")
-            ]
-        )
-        await world.deliver(in_order)
-        listings = await services.sellers.publish_many(
-            [_listing("mara", HOBBIT, 1200, 2), _listing("jonas", HOBBIT, 900, 1), _listing("jonas", EMMA, 500, 5)]
-        )
-        await world.deliver(in_order)
-        await services.catalog.refresh_cache()
-        assert {s.id for s in sellers} == {seller_id_of(EMBEDDED_ISSUER, owner) for owner in ("mara", "jonas")}
-        return listings, sellers
+async def add_books(world: World) -> None:
+    """The books that there are."""
+    await world.shop.services.catalog.add_books(
+        [
+            AddBook(isbn=HOBBIT, title="The Hobbit", authors=("J.R.R. Tolkien",)),
+            AddBook(isbn=EMMA, title="Emma", authors=("Jane Austen",)),
+        ]
+    )
+    await world.deliver(in_order)
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[World]:
-    """The world whose data are in the folder."""
-    settings = Settings.load(data=folder)
-    await migrate_all(settings)
-    async with open_shop(settings) as shop:
-        world = World(shop)
-        world.seen = [m for name in DOMAINS for m in await outbox.pending(shop.databases[name].read())]
+async def opened(folder: Path, **settings: str) -> AsyncIterator[World]:
+    """The world whose data are in the folder, and on a server where the settings say so."""
+    loaded = Settings.load(data=folder, **settings)
+    await migrate_all(loaded)
+    async with open_shop(loaded) as shop:
+        yield World(shop)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """A world over databases of each kind, in which every test has a stall of its own."""
+    settings = {}
+    if request.param != "sqlite":
+        server = request.getfixturevalue("postgresql")
+        server.start()
+        settings = {"database_url": server.url(f"{{domain}}_{secrets.token_hex(4)}")}
+    async with opened(tmp_path_factory.mktemp("world") / "data", **settings) as world:
+        await add_books(world)
         yield world
-
-
-@asynccontextmanager
-async def copied(prepared: Path, folder: Path) -> AsyncIterator[World]:
-    """A world of its own that begins as the prepared one ended."""
-    shutil.copytree(prepared, folder)
-    try:
-        async with opened(folder) as world:
-            yield world
-    finally:
-        shutil.rmtree(folder)
 
 
 def in_order(messages: Sequence[Message]) -> Sequence[Message]:
@@ -156,7 +259,12 @@ def in_order(messages: Sequence[Message]) -> Sequence[Message]:
     return messages
 
 
-def _listing(owner: str, isbn: str, price: int, quantity: int, identifier: UUID | None = None) -> PublishListing:
+def registration(owner: str) -> RegisterSeller:
+    """Somebody who will sell."""
+    return RegisterSeller(owner_id=owner, issuer=EMBEDDED_ISSUER, email=f"{owner}@example.org", display_name=owner)
+
+
+def listing_of(owner: str, isbn: str, price: int, quantity: int, identifier: UUID | None = None) -> PublishListing:
     return PublishListing(
         owner_id=owner, isbn=isbn, grade=Grade.GOOD, price=Money(price, "EUR"),
         location="Utrecht", quantity=quantity, id=identifier,
