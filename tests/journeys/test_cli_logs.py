@@ -27,6 +27,7 @@ Wait = Callable[..., Awaitable[Any]]
 Line = dict[str, Any]
 
 REQUEST_ID = "X-Request-Id"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 ADDRESS = {
     "name": "Zebulon Quimby",
     "line1": "77 Marzipan Lane",
@@ -66,7 +67,11 @@ async def checks_out(buyer: Buyer, correlation: str, **address: str) -> dict[str
     response = await buyer.shop.http.post(
         "/graphql",
         json={"query": documents.CHECKOUT, "variables": {"input": checkout}},
-        headers={"Authorization": f"Bearer {buyer.token}", REQUEST_ID: correlation},
+        headers={
+            "Authorization": f"Bearer {buyer.token}",
+            REQUEST_ID: correlation,
+            "traceparent": f"00-{TRACE}-b7ad6b7169203331-01",
+        },
     )
     assert response.headers[REQUEST_ID] == correlation
     return response.json()["data"]["checkout"]
@@ -93,6 +98,7 @@ async def test_one_id_leads_from_the_request_through_the_handlers_of_every_domai
     assert {("inventory", "OrderPaid"), ("sellers", "OrderPaid"), ("notifications", "OrderPaid")} <= handled
     assert {("orders", "StockDeducted"), ("orders", "SaleRecorded"), ("catalog", "BookStockUpdated")} <= handled
     assert {line["level"] for line in told("event_handled")} == {"debug"}
+    assert {line.get("trace_id") for line in (*told("graphql_request"), *told("event_handled"))} == {TRACE}
 
 
 async def test_nothing_personal_is_logged_whatever_goes_wrong(
