@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from app.payments.stripe import ChargeOutcome, RefundOutcome
 from app.payments.stripe_account import Forged
 from app.payments.stripe_news import ChargeNews, NotKnownNow, RefundNews, StripeNews
+from domains.orders import RefundRefused
 from kernel.database import DatabaseError
 from kernel.logging import correlated, log
 
@@ -69,8 +70,10 @@ class StripeWebhook:
         try:
             if isinstance(news, ChargeNews):
                 await self._orders.record_outcome(news.order_id, news.outcome)
-            else:
-                await self._orders.record_refund(news.refund_id, news.outcome)
+                return
+            if isinstance(news.outcome, RefundRefused):  # also weeks after it was done, which orders leaves done
+                _log.warning("a refund failed at Stripe", refund_id=str(news.refund_id), code=news.outcome.code)
+            await self._orders.record_refund(news.refund_id, news.outcome)
         except LookupError:
             _log.info("an event is about nothing of this shop", about=str(news[0]))
 
