@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import pytest
 
@@ -201,14 +202,15 @@ async def test_what_cannot_be_refunded_is_told(shop: Shop) -> None:
     failed = (await buyer.buys(offer, method="card-declined"))["failedOrder"]
     assert (await operator.refunds(failed))["code"] == "CANNOT_REFUND"
     assert (await operator.refunds({"id": UNKNOWN_ORDER}))["code"] == "ORDER_NOT_FOUND"
-    for path, wrong in (
+    wrongs: list[tuple[list[str], dict[str, Any]]] = [
         (["input", "lines"], {"lines": []}),
         (["input", "lines", "0", "lineId"], {"lines": [line]}),
         (["input", "amount", "amount"], {"amount": euros("1.005")}),
         (["input", "amount", "currency"], {"amount": {"amount": "1.00", "currency": "USD"}}),
         (["input", "reason"], {"reason": ""}),
         (["input", "idempotencyKey"], {"key": " "}),
-    ):
+    ]
+    for path, wrong in wrongs:
         refused = await operator.refunds(order, **wrong)
         assert (refused["code"], refused["path"]) == ("INVALID_FIELD", path)
     assert (await operator.retries({"id": UNKNOWN_REFUND}))["code"] == "REFUND_NOT_FOUND"
