@@ -47,8 +47,7 @@ def lines(report: Report) -> Iterator[str]:
             yield f"  and {fault.count - ROWS_TOLD:,} more"
         if fault.rule.hint:
             yield f"  {fault.rule.hint}"
-    broken, rows = len(report.faults), sum(fault.count for fault in report.faults)
-    yield f"{broken} of {report.rules} rules are broken, by {rows:,} in all."
+    yield f"Broken: {len(report.faults)} of {report.rules} rules."
 
 
 def document(report: Report) -> str:

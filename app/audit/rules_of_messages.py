@@ -25,7 +25,7 @@ MESSAGES = (
             SELECT number AS "order", due.kind, recipient
             FROM ({_DUE}) AS due JOIN orders.orders ON orders.id = due.order_id
             LEFT JOIN notifications.notifications AS told
-                ON told.order_id = due.order_id AND told.kind = due.kind AND recipient_id = recipient
+                ON told.kind = due.kind AND about = dashed(due.order_id) AND recipient_id = recipient
             WHERE told.id IS NULL""",
         hint="Has notifications a dead letter of this order?",
     ),

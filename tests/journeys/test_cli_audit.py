@@ -63,7 +63,7 @@ async def test_what_is_wrong_is_told_in_sentences_with_names_and_values(data: Pa
         " revenue 1.00, brought nothing"
     )
     assert lines[at + 21] == "  and 5 more"
-    assert lines[-1] == f"3 of {len(RULES)} rules are broken, by 75 in all."
+    assert lines[-1] == f"Broken: 3 of {len(RULES)} rules."
 
 
 async def test_programs_get_one_document_of_a_stable_form(data: Path) -> None:
