@@ -106,6 +106,11 @@ class Server:
                 said += line.decode()
         return found
 
+    async def ended(self) -> int:
+        """Waits for its end, whatever that comes from; the exit code."""
+        assert self._process is not None
+        return await self._process.wait()
+
     async def kill(self) -> int:
         """kill -9: nothing is finished, nothing is closed."""
         return await self._end(signal.SIGKILL)

@@ -30,7 +30,7 @@ class ForkedServer(Server):
         self._said.write_text("")
         arguments = [self.command, "--data", str(self.data), "--port", "0", *self._options]
         self._fork = _forks.Process(
-            target=_become, args=(arguments, self._environment, self._said, self._log), daemon=True
+            target=_become, args=(arguments, self.environment, self._said, self._log), daemon=True
         )
         self._fork.start()
         self.url = (await self.says(until)).groupdict().get("url", "")
@@ -42,8 +42,7 @@ class ForkedServer(Server):
 
         return await wait_until(said)
 
-    async def died(self) -> int:
-        """Waits until the process is over; its exit code, or the signal that killed it as a negative number."""
+    async def ended(self) -> int:
         await asyncio.to_thread(self._fork.join)
         assert self._fork.exitcode is not None
         return self._fork.exitcode
@@ -55,7 +54,7 @@ class ForkedServer(Server):
 
     async def _end(self, number: signal.Signals) -> int:
         self.signal(number)
-        return await self.died()
+        return await self.ended()
 
 
 def _become(arguments: Sequence[str], settings: dict[str, str], out: Path, log: Path) -> None:

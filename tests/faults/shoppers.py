@@ -127,7 +127,7 @@ async def every_acknowledged_order_is_there(marketplace: Marketplace, people: Se
     assert answers <= {"CheckoutCompleted", "CheckoutRejected"}
 
 
-async def persist(attempt: Callable[[], Awaitable[Any]]) -> Any:
+async def persist(attempt: Callable[[], Awaitable[Any]], *, seconds: float = PATIENCE_SECONDS) -> Any:
     """What the attempt comes to, once the server answers; it is repeated while that is nothing."""
 
     async def tried() -> Any:
@@ -136,4 +136,4 @@ async def persist(attempt: Callable[[], Awaitable[Any]]) -> Any:
         except (httpx.TransportError, AskAgain):
             return None
 
-    return await wait_until(tried, seconds=PATIENCE_SECONDS)
+    return await wait_until(tried, seconds=seconds)

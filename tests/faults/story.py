@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tests.builders import Answer, Buyer, Offer, Person, Shop
 from tests.faults.shoppers import OPEN, PatientBuyer, persist
@@ -19,6 +20,7 @@ SEE_ORDER = """query SeeOrder($by: OrderLookup!) {
   order(by: $by) { id status paymentStatus settled lines { id } }
 }"""
 
+until_known = partial(persist, seconds=90.0)
 FAILURES = {"PAYMENT_DECLINED", "OUT_OF_STOCK"}
 """What a buyer is told whose charge was never made, and for a moment after it while the copies are not back yet."""
 
@@ -64,14 +66,14 @@ class Story:
                 told = await buyer.checks_out(key=key, amount=cart.total)
                 return None if told["__typename"] in OPEN else told
 
-            told = await persist(answer)
+            told = await until_known(answer)
             if told["__typename"] == "CheckoutCompleted":
                 return await self._settled(buyer, told["order"]["id"], "CAPTURED")
             assert {problem["code"] for problem in told["problems"]} <= FAILURES, told
 
     async def _cancels(self, buyer: str, order: Answer) -> None:
-        patient = self._patient(buyer)
-        told = await persist(lambda: patient.ask(CANCEL_ORDER, input={"orderId": order["id"]}))
+        patient, which = self._patient(buyer), {"orderId": order["id"]}
+        told = await until_known(lambda: patient.ask(CANCEL_ORDER, input=which))
         assert told["__typename"] == "OrderCancelled", told
         await self._settled(patient, order["id"], "REFUNDED")
 
@@ -84,7 +86,7 @@ class Story:
             "lines": [{"lineId": order["lines"][0]["id"], "quantity": 1}],
             "restock": True,
         }
-        told = await persist(lambda: operator.ask(REFUND_ORDER, input=refund))
+        told = await until_known(lambda: operator.ask(REFUND_ORDER, input=refund))
         assert told["__typename"] == "RefundRequested", told
         await self._settled(self._patient(buyer), order["id"], "PARTLY_REFUNDED")
 
@@ -93,7 +95,7 @@ class Story:
             found = await buyer.ask(SEE_ORDER, by={"id": order_id})
             return found if found["settled"] and found["paymentStatus"] == payment else None
 
-        return await persist(order)
+        return await until_known(order)
 
     def _patient(self, buyer: str) -> PatientBuyer:
         return PatientBuyer(Person(self._shop, buyer, self._shop.server.token(buyer)))

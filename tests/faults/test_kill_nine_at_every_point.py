@@ -96,7 +96,7 @@ async def deaths_of(data: Path, carts: tuple[Cart, Cart], *plans: str) -> int:
     async def revive() -> None:
         nonlocal server, deaths
         for plan in following:
-            assert await server.died() == -signal.SIGKILL
+            assert await server.ended() == -signal.SIGKILL
             deaths += 1
             assert broken(data, ALWAYS) == {}
             server = server_in(data, plan)
