@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
 
@@ -26,6 +28,8 @@ RETRY_FACTOR = 6.6
 """Seven pauses from one second on: about 27 hours in all."""
 LEASE_SECONDS = 60
 BATCH = 50
+SPARED_CONNECTIONS = 1
+"""Connections of the domain's pool that deliveries leave to whoever sends and sweeps."""
 IDLE_SECONDS = 1.0
 KEEP_DONE_SECONDS = 30 * 24 * 3600
 """Longer than any event can be replayed: what is not remembered would run again."""
@@ -69,6 +73,9 @@ class Consumer:
         self._attempts = attempts
         self._pause = pause or pause_seconds
         self._count = count
+        # Deliveries wait for their turn here: in the pool's queue they would give up, and sweeps stand behind them.
+        places = max(1, database.pool_size - SPARED_CONNECTIONS)
+        self._turns = asyncio.Semaphore(places) if database.pool_size else nullcontext()
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -80,20 +87,24 @@ class Consumer:
 
         A delivery that was seen before does nothing. Raises Unavailable when the database is away: deliver again.
         """
+        with correlated(message.correlation_id, message.traceparent):
+            async with self._turns:
+                await self._receive(message)
+        reached("ack.before", self._database.name, message.name)
+
+    async def _receive(self, message: Message) -> None:
         event_type, handler = self._handlers[message.name]
         began = perf_counter()
-        with correlated(message.correlation_id, message.traceparent):
-            try:
-                event = event_type.from_wire(message.body)
-                is_new = await self._database.transact(lambda tx: _handle(tx, message, event, handler))
-                self._tell("handled" if is_new else "again", message.name, message.id, began)
-            except Unavailable:
-                raise
-            except Undecodable as error:
-                await self._keep(message, InboxState.DEAD, error)
-            except Exception as error:
-                await self._keep(message, InboxState.PENDING, error)
-        reached("ack.before", self._database.name, message.name)
+        try:
+            event = event_type.from_wire(message.body)
+            is_new = await self._database.transact(lambda tx: _handle(tx, message, event, handler))
+            self._tell("handled" if is_new else "again", message.name, message.id, began)
+        except Unavailable:
+            raise
+        except Undecodable as error:
+            await self._keep(message, InboxState.DEAD, error)
+        except Exception as error:
+            await self._keep(message, InboxState.PENDING, error)
 
     async def bury(self, message: Message, reason: str) -> None:
         """Keeps as a dead letter what the transport gave up; no handler runs, which may be what it died of."""

@@ -18,6 +18,7 @@ from messaging.inprocess import InProcessTransport
 from messaging.message import Message
 from messaging.relay import Relay
 from messaging.transport import PublishFailed
+from tests.databases import ON_POSTGRESQL, Databases, opened
 from tests.messaging.recorder import Recorder, connected, only_message, released, written
 
 
@@ -80,6 +81,33 @@ async def test_events_are_left_alone_while_nothing_can_be_sent_and_go_out_at_onc
     assert await relay.send_due() == 0
     await transport.start()
     assert await relay.send_due() == 2
+
+
+@pytest.mark.parametrize("databases", ON_POSTGRESQL, indirect=True)
+async def test_deliveries_leave_a_connection_of_the_pool_to_others(
+    sender: Database, databases: Databases, eventually: Callable
+) -> None:
+    begun, go_on = 0, asyncio.Event()
+
+    async def wait(tx: Transaction, event: StockReleased) -> None:
+        nonlocal begun
+        begun += 1
+        await go_on.wait()
+
+    async def two_have_begun() -> bool:
+        return begun == 2
+
+    await written(sender, *(released() for _ in range(20)))
+    messages = await outbox.pending(sender.read())
+    async with opened(await databases.empty("inventory"), "receiver", pool_size=3) as receiver:
+        consumer = Consumer(receiver, {StockReleased: wait})
+        receiving = [asyncio.create_task(consumer.receive(message)) for message in messages]
+        await eventually(two_have_begun)
+        assert await receiver.read().one(inbox.ANY_DUE) is None
+        assert begun == 2
+        go_on.set()
+        await asyncio.gather(*receiving)
+    assert begun == 20
 
 
 async def dead_letter(
