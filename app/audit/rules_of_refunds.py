@@ -56,7 +56,7 @@ REFUNDS = (
             SELECT number AS "order", status, money(captured) AS captured, money(refunding + refunded) AS going_back
             FROM orders.orders JOIN orders.payments ON order_id = id
             WHERE status NOT IN ('PAID', 'PENDING') AND captured <> refunding + refunded""",
-        hint="Give the rest back by refundOrder.",
+        hint="Nothing here gives the rest back: do so at the provider.",
         always=True,
     ),
     Rule(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from app.settings import Settings
 from app.wiring import Shop, migrate_all, open_shop
 from app.worker import worker
@@ -22,30 +20,29 @@ from graph.auth import EMBEDDED_ISSUER
 from kernel.books import Grade
 from kernel.money import Money
 from tests.conftest import wait_until
-from tests.faults.ledger import AT_REST, broken
+from tests.faults.ledger import broken_at_rest
 
 HOBBIT, EMMA = "9780618260300", "9780141439587"
 ADDRESS = AddressParts(name="A Buyer", line1="1 Canal Street", postal_code="3511 AB", city="Utrecht", country="NL")
 
 
-async def play(data: Path) -> None:
+async def play(settings: Settings) -> None:
     """Lets everything happen, until the shop is at rest and its audit finds nothing.
 
     Ann's order is paid, Bob's declined, Cid's cancelled, and Dan got a copy's money back. Mara's Emma is withdrawn.
     """
-    settings = Settings.load(data=data)
     await migrate_all(settings)
     async with open_shop(settings) as shop:
         working = worker(shop)
         await working.start()
         try:
-            await _trade(shop, data)
+            await _trade(shop)
         finally:
             await working.stop()
-    assert broken(data, AT_REST) == {}
+    assert await broken_at_rest(settings) == {}
 
 
-async def _trade(shop: Shop, data: Path) -> None:
+async def _trade(shop: Shop) -> None:
     orders = shop.services.orders
     await shop.services.catalog.add_books(
         [
@@ -53,14 +50,14 @@ async def _trade(shop: Shop, data: Path) -> None:
             AddBook(isbn=EMMA, title="Emma", authors=("Jane Austen",)),
         ]
     )
-    await _rest(data)
+    await _rest(shop.settings)
     await shop.services.sellers.register_many(
         [
             RegisterSeller(owner_id=owner, issuer=EMBEDDED_ISSUER, email=f"{owner}@example.org", display_name=owner)
             for owner in ("mara", "jonas")
         ]
     )
-    await _rest(data)
+    await _rest(shop.settings)
     hobbit, cheap, emma, rest = await shop.services.sellers.publish_many(
         [
             _listing("mara", HOBBIT, 1200),
@@ -69,12 +66,12 @@ async def _trade(shop: Shop, data: Path) -> None:
             _listing("mara", EMMA, 700),
         ]
     )
-    await _rest(data)
+    await _rest(shop.settings)
     await _buys(shop, "ann", (hobbit, 1), (cheap, 2))
     await _buys(shop, "bob", (rest, 1), method="card-declined")
     cancelled = await _buys(shop, "cid", (emma, 1))
     refunded = await _buys(shop, "dan", (cheap, 2), (emma, 1))
-    await _rest(data)
+    await _rest(shop.settings)
     told = await orders.cancel_order(CancelOrder(viewer_id="cid", order_id=cancelled.id))
     assert isinstance(told, Order), told
     line = next(line for line in refunded.lines if line.listing_id == cheap.id)
@@ -86,7 +83,7 @@ async def _trade(shop: Shop, data: Path) -> None:
     )  # fmt: skip
     withdrawn = WithdrawListing(owner_id="mara", listing_id=rest.id, version=rest.version)
     assert isinstance(await shop.services.sellers.withdraw_listing(withdrawn), Listing)
-    await _rest(data)
+    await _rest(shop.settings)
 
 
 async def _buys(shop: Shop, buyer: str, *wanted: tuple[Listing, int], method: str = "card") -> Order:
@@ -111,14 +108,14 @@ def _listing(owner: str, isbn: str, price: int) -> PublishListing:
     )
 
 
-async def _rest(data: Path) -> None:
+async def _rest(settings: Settings) -> None:
     """Everything that was begun is finished."""
 
     async def at_rest() -> bool:
-        return not broken(data, AT_REST)
+        return not await broken_at_rest(settings)
 
     try:
         await wait_until(at_rest)
     except TimeoutError:
-        assert broken(data, AT_REST) == {}
+        assert await broken_at_rest(settings) == {}
         raise
