@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from app.demo import STORIES
-from tests.builders import Shop
 from tests.journeys.conftest import HASTY
 from tests.server import Server, bookstall
 
@@ -52,15 +51,11 @@ async def test_a_story_of_many_people_is_not_played_with_one_token(tmp_path: Pat
     )
 
 
-async def test_with_one_token_the_stories_of_one_buyer_are_played(hasty_shop: Shop, tmp_path: Path) -> None:
-    options = (
-        "--url",
-        hasty_shop.server.url,
-        "--data",
-        tmp_path / "nowhere",
-        "--token",
-        hasty_shop.buyer().token or "",
-    )
+async def test_with_one_token_the_stories_of_one_buyer_are_played(
+    embedded_hasty_server: Server, tmp_path: Path
+) -> None:
+    token = embedded_hasty_server.token("stefan")
+    options = ("--url", embedded_hasty_server.url, "--data", tmp_path / "nowhere", "--token", token)
     said = await bookstall("demo", "--story", "all", *options, settings=HASTY)
     assert (said.code, said.err) == (0, ""), said
     assert said.out.count("Everything arrived") == len(STORIES) - len(CROWDED)
