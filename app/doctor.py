@@ -213,14 +213,14 @@ async def _payments(settings: Settings) -> Finding:
         if settings.production:
             return Finding("payments", False, "the mock provider takes no money: set BOOKSTALL_PAYMENTS to stripe")
         return Finding("payments", True, "the mock provider, which takes no money")
-    from stripe import StripeError
+    from stripe import AuthenticationError, StripeError
 
     account = stripe_account(settings, ANSWER_SECONDS)
     try:
         await account.reach()
     except (StripeError, TimeoutError) as error:
-        reason = type(error).__name__
-        return Finding("payments", False, f"Stripe cannot be used ({reason}): is BOOKSTALL_STRIPE_KEY right?")
+        doubt = "is BOOKSTALL_STRIPE_KEY right?" if isinstance(error, AuthenticationError) else "can it be reached?"
+        return Finding("payments", False, f"Stripe cannot be used ({type(error).__name__}): {doubt}")
     finally:
         await account.close()
     live = settings.stripe_key.get_secret_value()[2:].startswith("_live_")

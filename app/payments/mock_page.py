@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from app.payments.ledger import LedgerEntry, Verdict
 from app.payments.mock import PAGE, MockPayments, order_of
-from domains.orders import OrdersService
+from domains.orders import NotCharged, OrdersService
 from graph.pages import SAFE_PAGE
 from kernel.database import DatabaseError
 from kernel.logging import correlated, log
@@ -83,10 +83,10 @@ class MockPage:
         if self._payments.standing(reference) is None:
             return _unknown()
         with correlated(None):
+            outcome = self._payments.answer(reference, approved=approved)
             try:
-                await self._orders.record_outcome(
-                    order_of(reference), self._payments.answer(reference, approved=approved)
-                )
+                if not isinstance(outcome, NotCharged):  # whoever voided the charge says why
+                    await self._orders.record_outcome(order_of(reference), outcome)
             except DatabaseError as error:  # the sweep hears of it from the ledger
                 _log.warning("an answer could not be recorded", reason=type(error).__name__)
                 return _written("Not yet", "<p>The shop will hear of your answer in a minute.</p>", status=503)

@@ -128,6 +128,23 @@ async def test_events_may_be_repeated_and_come_in_any_order(shop: Shop, stripe: 
     assert [entry["event"] for entry in paid["timeline"]].count("OrderPaid") == 1
 
 
+async def test_the_event_of_a_cancellation_of_ours_changes_nothing(shop: Shop, stripe: FakeStripe) -> None:
+    buyer, order, intent = await waits_for_the_bank(shop, stripe)
+    await buyer.ask(CANCEL, input={"orderId": order["id"]})
+    gone = await buyer.order(id=order["id"])
+    assert (gone["status"] != "PENDING", intent["status"]) == (True, "canceled")
+    answer = await stripe.books.send(stripe.books.happened("payment_intent.canceled", intent["id"]), shop.server.url)
+    assert (answer.status_code, answer.json()) == (200, {"recorded": 0})
+    assert (await buyer.order(id=order["id"]))["status"] == gone["status"]
+
+
+async def test_an_intent_that_is_cancelled_at_stripe_ends_its_order(shop: Shop, stripe: FakeStripe) -> None:
+    buyer, order, intent = await waits_for_the_bank(shop, stripe)
+    stripe.books.cancel(intent["id"], {"cancellation_reason": "requested_by_customer"})
+    await stripe.books.send(stripe.books.happened("payment_intent.canceled", intent["id"]), shop.server.url)
+    assert (await buyer.order(id=order["id"]))["status"] == "PAYMENT_FAILED"
+
+
 async def test_an_event_s_own_word_is_not_taken(shop: Shop, stripe: FakeStripe) -> None:
     buyer, order, intent = await waits_for_the_bank(shop, stripe)
     lie = stripe.books.happened("payment_intent.requires_action", intent["id"]) | {"type": "payment_intent.succeeded"}

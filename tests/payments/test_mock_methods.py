@@ -100,6 +100,17 @@ async def test_a_buyer_declines_and_cannot_change_their_mind(shop: Shop) -> None
     assert shop.traces.charged([order]) == []
 
 
+async def test_a_buyer_who_gave_the_order_up_comes_too_late(shop: Shop) -> None:
+    buyer, order, page = await asked_by_the_bank(shop)
+    await buyer.ask(CANCEL, input={"orderId": order["id"]})
+    gone = await buyer.order(id=order["id"])
+    assert gone["status"] != "PENDING"
+    assert (await shop.http.post(f"{page}/approve")).status_code == 303
+    assert "Too late" in (await shop.http.get(page)).text
+    assert (await buyer.order(id=order["id"]))["version"] == gone["version"]
+    assert shop.traces.charged([order]) == []
+
+
 @pytest.mark.parametrize("name", ["mock-0195f000-0000-7000-8000-000000000000", "mock-1", "pi_1", "%3Cscript%3E"])
 async def test_there_is_no_page_for_a_payment_that_nobody_asked_for(shop: Shop, name: str) -> None:
     page = await shop.http.get(f"/mock-payments/{name}")
