@@ -6,10 +6,10 @@ import asyncio
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -20,9 +20,7 @@ from app.audit.rule import Rule
 from app.settings import DOMAINS, Settings
 from kernel.columns import Instant, Json
 from kernel.postgresql import session_limits
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from kernel.postgresql_errors import DRIVER_ERRORS
 
 BATCH = 2000
 CONNECT_SECONDS = 10
@@ -66,46 +64,60 @@ async def copy(books: Books, settings: Settings, rules: Iterable[Rule]) -> datet
     """Fills the books with what the rules need; the orders database's clock. The driver's errors are its own."""
     lay_out(books)
     needed = columns_of(books, rules)
-    async with AsyncExitStack() as stack:
-        opening = [stack.enter_async_context(_snapshot(settings, domain)) for domain in DOMAINS]
-        snapshots = dict(zip(DOMAINS, await asyncio.gather(*opening), strict=True))  # all at nearly the same moment
-        now = snapshots["orders"].now
-        await asyncio.gather(
-            *(
-                _copy_domain(books, snapshot.connection, domain, needed[domain], first_id(now - RECENT))
-                for domain, snapshot in snapshots.items()
-            )
+    opened = await asyncio.gather(*(_snapshot(settings, domain) for domain in DOMAINS), return_exceptions=True)
+    snapshots = [snapshot for snapshot in opened if isinstance(snapshot, _Snapshot)]
+    try:
+        _raise_first(opened)
+        done = await asyncio.gather(
+            *(_copy_domain(books, snapshot, needed[snapshot.domain]) for snapshot in snapshots), return_exceptions=True
         )
-    return now
+        _raise_first(done)
+    finally:
+        await asyncio.gather(*(_close(snapshot) for snapshot in snapshots))
+    return next(snapshot.now for snapshot in snapshots if snapshot.domain == "orders")
 
 
 class _Snapshot(NamedTuple):
+    """A connection that sees one moment of a database; `now` is the database's clock."""
+
+    domain: str
     connection: asyncpg.Connection
     now: datetime
 
 
-@asynccontextmanager
-async def _snapshot(settings: Settings, domain: str) -> AsyncIterator[_Snapshot]:
-    """A connection that sees one moment of the database, changes nothing, and lets nobody wait."""
+async def _snapshot(settings: Settings, domain: str) -> _Snapshot:
+    """Changes nothing, and lets nobody wait."""
     connection = await asyncpg.connect(
         settings.database_of(domain),
         timeout=CONNECT_SECONDS,
         server_settings=session_limits(settings.statement_seconds, settings.lock_seconds),
     )
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            yield _Snapshot(connection, await connection.fetchval("SELECT now()"))
-    finally:
-        with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            await connection.close(timeout=CONNECT_SECONDS)
+        await connection.transaction(isolation="repeatable_read", readonly=True).start()
+        return _Snapshot(domain, connection, await connection.fetchval("SELECT now()"))
+    except BaseException:
+        connection.terminate()
+        raise
 
 
-async def _copy_domain(
-    books: Books, connection: asyncpg.Connection, domain: str, needed: Mapping[str, set[str]], since: UUID
-) -> None:
-    for table in _tables(domain):
+async def _close(snapshot: _Snapshot) -> None:
+    with suppress(*DRIVER_ERRORS):
+        await snapshot.connection.close(timeout=CONNECT_SECONDS)
+
+
+def _raise_first(outcomes: Iterable[object]) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _copy_domain(books: Books, snapshot: _Snapshot, needed: Mapping[str, set[str]]) -> None:
+    """Ends the snapshot as soon as it is copied: the database keeps old rows for it."""
+    since = first_id(snapshot.now - RECENT)
+    for table in _tables(snapshot.domain):
         if table.name in needed:
-            await _copy_table(books, connection, domain, table, needed[table.name], since)
+            await _copy_table(books, snapshot.connection, snapshot.domain, table, needed[table.name], since)
+    await _close(snapshot)
 
 
 async def _copy_table(
