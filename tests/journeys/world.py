@@ -37,6 +37,7 @@ from messaging.message import Message
 from messaging.subscription import handlers_of
 from messaging.tables import outbox as outbox_table
 from tests.databases import KINDS
+from tests.faults.ledger import broken_at_rest
 
 HOBBIT, EMMA = "9780618260300", "9780141439587"
 ADDRESS = AddressParts(name="A Buyer", line1="1 Canal Street", postal_code="3511 AB", city="Utrecht", country="NL")
@@ -243,7 +244,7 @@ async def opened(folder: Path, **settings: str) -> AsyncIterator[World]:
 
 @pytest.fixture(scope="module", params=KINDS)
 async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """A world over databases of each kind, in which every test has a stall of its own."""
+    """A world over databases of each kind, in which every test has a stall of its own; its books are audited."""
     settings = {}
     if request.param != "sqlite":
         server = request.getfixturevalue("postgresql")
@@ -252,6 +253,10 @@ async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     async with opened(tmp_path_factory.mktemp("world") / "data", **settings) as world:
         await add_books(world)
         yield world
+        while await world.shop.services.notifications.deliver_due():
+            continue
+        await world.deliver(in_order)
+        assert await broken_at_rest(world.shop.settings) == {}
 
 
 def in_order(messages: Sequence[Message]) -> Sequence[Message]:
