@@ -206,10 +206,11 @@ class Shop:
         assert isinstance(outcome, CheckoutCompleted), outcome
         return outcome.order
 
-    async def pending_order(self, *, buyer: str | None = None, key: str | None = None, price: int = 1250) -> Order:
-        """An order of a new buyer under a new key whose payment has no outcome yet."""
+    async def pending_order(self, *, buyer: str | None = None, key: str | None = None, sellers: int = 1) -> Order:
+        """An order of a new buyer under a new key whose payment has no outcome yet, one line for each seller."""
         buyer = buyer or f"buyer-{new_id()}"
-        await self.put(self.offer(price=price), buyer=buyer)
+        for number in range(sellers):
+            await self.put(self.offer(owner=f"owner-{number}"), buyer=buyer)
         answer, self.till.answer = self.till.answer, Unknown()
         outcome = await self.checkout(buyer=buyer, key=key or str(new_id()))
         self.till.answer = answer

@@ -40,6 +40,7 @@ def reference_of(order_id: UUID) -> str:
 class Till:
     """`answer` and `refund_answer` are decided at the first call; `gate` keeps answers back, crashes lose them."""
 
+    prefix: str = PREFIX
     answer: Captured | Refused | ActionRequired | Unknown = field(default_factory=lambda: Captured("till-1"))
     refund_answer: Refunded | RefundRefused | Unknown = field(default_factory=Refunded)
     preparation: Refused | Unknown | None = None
@@ -74,7 +75,7 @@ class Till:
 
     async def charge(self, reference: str, amount: Money, method: str) -> Captured | Refused | ActionRequired | Unknown:
         outside_transaction("charging")
-        order_id = _order_of(reference)
+        order_id = self._order_of(reference)
         self.asked.set()
         if self.gate is not None:
             await self.gate.wait()
@@ -92,7 +93,7 @@ class Till:
     async def lookup(self, reference: str) -> Captured | Refused | ActionRequired | NotCharged | Unknown:
         outside_transaction("looking up")
         self._crash(self.crash_before, "lookup")
-        order_id = _order_of(reference)
+        order_id = self._order_of(reference)
         if order_id in self.unreadable:
             raise Broken("while looking up")
         if self.away:
@@ -104,7 +105,7 @@ class Till:
         self._crash(self.crash_before, "void")
         if self.away:
             return Unknown()
-        order_id = _order_of(reference)
+        order_id = self._order_of(reference)
         if self.pays_before_void:
             self.act(order_id, Captured(reference))
         decided = self.decided.get(order_id)
@@ -150,6 +151,5 @@ class Till:
         if where == call or (where is True and call == "charge"):
             raise Crash(f"at the provider's {call}")
 
-
-def _order_of(reference: str) -> UUID:
-    return UUID(reference.removeprefix(PREFIX))
+    def _order_of(self, reference: str) -> UUID:
+        return UUID(reference.removeprefix(self.prefix))
