@@ -81,8 +81,8 @@ class Measure:
     introspections: int = 0
     cost: Cost = Cost()
     paged: Cost = Cost()
-    selected: Counter[str] = field(default_factory=Counter)
-    """How often each field of its first level that has fields of its own is selected."""
+    selected: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """How often each field of its first level is selected, by its name in the answer and by what it weighs."""
 
     def add(self, other: Measure, times: int | str = 1) -> None:
         """Take in what is selected at the same level."""
@@ -97,8 +97,8 @@ class Measure:
         self.selected.update(other.selected)
 
     def repeated(self) -> int:
-        """The repetitions below and of its own first level."""
-        return self.repeats + sum(times - 1 for times in self.selected.values())
+        """The tenths of repetitions below and on its own first level."""
+        return self.repeats + sum((times - 1) * weight for (_, weight), times in self.selected.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +183,9 @@ class _Ruler:
             return
         known = getattr(parent, "fields", {}).get(name)
         below = Measure()
+        weight = OBJECT_TENTHS if node.selection_set else VALUE_TENTHS
+        whole.selected[node.alias.value if node.alias else name, weight] += 1
         if node.selection_set:
-            whole.selected[node.alias.value if node.alias else name] += 1
             below = self._selection(node.selection_set, get_named_type(known.type) if known else None, level + 1)
         whole.depth = max(whole.depth, 1 + below.depth)
         whole.aliases += below.aliases

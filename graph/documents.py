@@ -22,11 +22,12 @@ from strawberry.schema.schema import validate_document
 from graph.context import Context
 from graph.cost import Measure, Measured, TooDeep, measured
 from graph.errors import Code, refusal
-from graph.limits import CACHED_DOCUMENT_BYTES, Limits
+from graph.limits import CACHED_DOCUMENTS_BYTES, Limits
 
 INTROSPECTIONS = 2
 """How often an operation may ask for the schema or for a type of it."""
 LARGEST = 2**53 - 1
+TOKEN_BYTES = 600
 
 
 class Bounds(NamedTuple):
@@ -63,12 +64,19 @@ class Examined:
     operations: Mapping[str | None, Measured]
 
 
-class ExamineDocument(SchemaExtension):
-    """Parses and validates once for as long as the text is remembered, and counts the cost of each request."""
+def _bytes_of(examined: Examined) -> int:
+    """What a document takes, about: each of its tokens with its place, and the text."""
+    document = examined.document
+    return (document.token_count or 0) * TOKEN_BYTES + (document.loc.end if document.loc else 0)
 
-    _known: LRUCache[tuple[str, Bounds], Examined] = LRUCache(
-        CACHED_DOCUMENT_BYTES, getsizeof=lambda examined: examined.document.loc.end if examined.document.loc else 0
-    )
+
+class ExamineDocument(SchemaExtension):
+    """Parses and validates once for as long as a document is remembered, and counts the cost of each request.
+
+    One that is refused is not remembered: nobody who means well sends it again and again.
+    """
+
+    _known: LRUCache[tuple[str, Bounds], Examined] = LRUCache(CACHED_DOCUMENTS_BYTES, getsizeof=_bytes_of)
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +94,7 @@ class ExamineDocument(SchemaExtension):
                 context.parse_options["max_tokens"] = bounds.tokens
                 yield
                 return
-            if len(text) <= self._known.maxsize:
+            if not examined.errors and _bytes_of(examined) <= CACHED_DOCUMENTS_BYTES:
                 self._known[text, bounds] = examined
         self._examined, context.graphql_document = examined, examined.document
         yield
@@ -149,7 +157,7 @@ def _beyond_bounds(measure: Measure, bounds: Bounds) -> Iterator[GraphQLError]:
     yield from _beyond("aliases", measure.aliases, bounds.aliases)
     yield from _beyond("root fields", measure.fields, bounds.root_fields)
     yield from _beyond("directives", measure.directives, bounds.directives)
-    yield from _beyond("repeated fields", measure.repeated(), bounds.repeats)
+    yield from _beyond("repeated fields", measure.repeated() // 10, bounds.repeats)
 
 
 def _beyond(what: str, found: int, limit: int) -> Iterator[GraphQLError]:

@@ -42,7 +42,7 @@ class Limits(BaseModel):
     query_directives: Annotated[int, Field(ge=0)] = 20
     """The directives of an operation."""
     query_repeats: Annotated[int, Field(ge=0)] = 30
-    """How often an operation may repeat a field that has fields of its own: comparing each with each is slow."""
+    """How often an operation may repeat fields, of which each is compared with each; ten values count as one object."""
     query_cost: Count = 5000
     """What an operation costs: objects, times the sizes of the pages they are on."""
     query_seconds: Seconds = 10.0
@@ -71,5 +71,5 @@ class Limits(BaseModel):
     """Whether GraphiQL, introspection and suggestions in error messages are on."""
 
 
-CACHED_DOCUMENT_BYTES = 256 * KIB
-"""The text of all documents that are kept parsed and checked; in memory each takes up to a hundred times its text."""
+CACHED_DOCUMENTS_BYTES = 16 * KIB * KIB
+"""What the documents take that are kept parsed and checked: some hundreds."""

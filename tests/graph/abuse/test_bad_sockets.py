@@ -86,6 +86,23 @@ async def test_json_beyond_the_limits_closes_the_socket(server: Server, text: st
         assert (await client.closed())[0] == 4400
 
 
+async def test_text_that_is_none_closes_the_socket(strict_server: Server) -> None:
+    async with raw_connection(strict_server) as connection:
+        await connection.send(upgrade(strict_server))
+        assert await connection.is_upgraded()
+        await connection.send(Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True))
+        assert b"\x03\xefnot UTF-8" in await connection.hung_up()
+
+
+async def test_a_message_in_endless_pieces_closes_the_socket(strict_server: Server) -> None:
+    async with raw_connection(strict_server) as connection:
+        await connection.send(upgrade(strict_server))
+        assert await connection.is_upgraded()
+        await connection.send(Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True))
+        await connection.send(Frame(Opcode.CONT, b"", fin=False).serialize(mask=True) * 2000)
+        assert b"\x03\xf1too many frames" in await connection.hung_up()
+
+
 async def test_a_document_that_is_refused_is_the_error_of_its_operation(server: Server) -> None:
     documents = {
         "{": "GRAPHQL_PARSE_FAILED",

@@ -47,6 +47,7 @@ def spreading(fragments: int, innermost: str) -> str:
         ("{ " + "me { id } " * 11 + " }", {"rootFields": 11, "limit": 10}),
         ("{ me { id " + "@skip(if: false) " * 21 + "} }", {"directives": 21, "limit": 20}),
         ("{ me { " + "cart { id } " * 32 + "} }", {"repeatedFields": 31, "limit": 30}),
+        ("{ me { " + "id " * 311 + "} }", {"repeatedFields": 31, "limit": 30}),
         ('{ __schema { types { name } } __type(name: "A") { name } a: __schema { types { name } } }',
          {"introspections": 3, "limit": 2}),
     ],
@@ -63,6 +64,7 @@ def test_a_document_beyond_a_limit_says_what_was_found(document: str, found: dic
         "{ " + "me { id } " * 10 + " }",
         "{ me { id " + "@skip(if: false) " * 20 + "} }",
         "{ me { " + "cart { id } " * 31 + "} }",
+        "{ me { " + "id " * 301 + "} }",
     ],
 )
 def test_a_document_at_a_limit_is_within_it(document: str) -> None:
