@@ -35,8 +35,10 @@ SETTINGS = {
     "BOOKSTALL_PLACING_SECONDS": "2",
     "BOOKSTALL_CHARGE_SECONDS": "1",
     "BOOKSTALL_LATE_SECONDS": "1",
+    "BOOKSTALL_CANCEL_SECONDS": str(TEN_MINUTES // 2),
 }
 STOCK = "SELECT state, expires_at, changed_at, statement_timestamp() AS now FROM stock_orders WHERE order_id = $1"
+TOO_LATE = "UPDATE orders SET cancel_until = statement_timestamp() - interval '1 second' WHERE id = $1"
 ORDER = "SELECT status, placed_at, paid_at, charge_deadline FROM orders WHERE id = $1"
 
 
@@ -94,6 +96,23 @@ async def test_what_expires_does_so_by_the_clock_of_the_database(marketplace: Ma
     renewed = await row(marketplace, "inventory", STOCK, id_of(waits))
     assert renewed["state"] == "HELD"
     assert timedelta(hours=2) - A_MINUTE < renewed["expires_at"] - renewed["now"] <= timedelta(hours=2)
+
+
+async def test_an_order_can_be_cancelled_for_as_long_as_the_database_says(
+    marketplace: Marketplace, stalls: Shop
+) -> None:
+    buyer, offer = stalls.buyer(), await stalls.offer(copies=2)
+    early, late = [await buyer.settled(await buyer.buys(offer)) for _ in range(2)]
+
+    assert (await buyer.cancels(early))["__typename"] == "OrderCancelled"
+
+    async def its_money_is_back() -> bool:
+        order = await buyer.order(id=early["id"])
+        return order["settled"] and order["paymentStatus"] == "REFUNDED"
+
+    await stalls.eventually(its_money_is_back)
+    await row(marketplace, "orders", TOO_LATE, decode_id(late["id"], "Order"))
+    assert (await buyer.cancels(late))["__typename"] == "CannotCancel"
 
 
 async def test_what_happened_is_told_by_the_clock_of_the_database(marketplace: Marketplace, stalls: Shop) -> None:
