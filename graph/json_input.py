@@ -38,20 +38,19 @@ def read_json(text: bytes, limits: Limits) -> Any:
 def _require_bounded(value: object, limits: Limits) -> None:
     """Raises JsonRefused for lists that are too long, for what lies too deep, and for the character NUL."""
     level: list[object] = [value]
-    for _ in range(limits.json_depth + 1):
+    depth = 0
+    while level:
         below: list[object] = []
         for part in level:
             if isinstance(part, str):
                 if "\0" in part:
                     raise JsonRefused("A text cannot hold the character NUL.")
-            elif isinstance(part, list):
-                if len(part) > limits.json_items:
+            elif isinstance(part, list | dict):
+                if depth == limits.json_depth:
+                    raise JsonRefused(f"Lists and objects lie at most {limits.json_depth} deep in each other.")
+                if isinstance(part, dict):
+                    below += part.values()
+                elif len(part) > limits.json_items:
                     raise JsonRefused(f"A list has at most {limits.json_items} items.")
                 below += part
-            elif isinstance(part, dict):
-                below += part
-                below += part.values()
-        if not below:
-            return
-        level = below
-    raise JsonRefused(f"Lists and objects lie at most {limits.json_depth} deep in each other.")
+        level, depth = below, depth + 1
