@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from time import monotonic
 from typing import NamedTuple
 
@@ -88,11 +87,10 @@ class Standing(Collector):
         for part, there in self._there.items():
             up.add_metric([part], there)
         yield up
-        now = datetime.now(UTC)
         figures: dict[tuple[str, str], Callable[[Backlog], float]] = {
             ("bookstall_outbox_waiting", "Events that wait to be sent."): lambda backlog: backlog.lag.waiting,
             ("bookstall_outbox_oldest_seconds", "How long the oldest of them has waited."): (
-                lambda backlog: max(0.0, (now - (backlog.lag.oldest or now)).total_seconds())
+                lambda backlog: backlog.lag.seconds
             ),
             ("bookstall_inbox_pending", "Events that are tried again."): lambda backlog: backlog.pending,
             ("bookstall_inbox_dead", "Dead letters: events that wait for an operator."): lambda backlog: backlog.dead,

@@ -37,10 +37,16 @@ class MessageRow(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """How many events wait to be sent, and since when the oldest does."""
+    """How many events wait to be sent, since when the oldest does, and the time that it is there."""
 
     waiting: int
     oldest: datetime | None
+    now: datetime
+
+    @property
+    def seconds(self) -> float:
+        """How long the oldest has waited."""
+        return (self.now - self.oldest).total_seconds() if self.oldest else 0.0
 
 
 class SentRow(NamedTuple):
@@ -78,7 +84,9 @@ PUT_BACK = Statement(update(outbox).where(_BY_ID, _MINE, _UNSENT).values(next_at
 RECLAIM = Statement(update(outbox).where(_UNSENT, outbox.c.lease.is_not(None)).values(next_at=now(), lease=None))
 """Makes due what a relay had claimed that is known to be dead."""
 LAG = Statement(
-    select(func.count().label("waiting"), func.min(outbox.c.written_at).label("oldest")).where(_UNSENT),
+    select(func.count().label("waiting"), func.min(outbox.c.written_at).label("oldest"), now().label("now")).where(
+        _UNSENT
+    ),
     Lag,
 )
 CLOCK = Statement(select(now().label("now")), NamedTuple("Clock", [("now", datetime)]))
@@ -138,4 +146,6 @@ async def pending(reader: Reader) -> Sequence[Message]:
 
 async def lag(reader: Reader) -> Lag:
     """How far sending is behind."""
-    return await reader.one(LAG) or Lag(0, None)
+    row = await reader.one(LAG)
+    assert row is not None, "a count has a row"
+    return row
