@@ -19,7 +19,7 @@ from faststream.rabbit import RabbitBroker, RabbitMessage, RabbitQueue
 from kernel.database import outside_transaction
 from messaging.message import Message
 from messaging.rabbit_intake import Intake, undecoded
-from messaging.rabbit_link import CHECK_SECONDS, Link
+from messaging.rabbit_link import CHECK_SECONDS, Link, is_cancelled
 from messaging.rabbit_topology import EXCHANGE, Routes, declare, queue_of
 from messaging.rabbit_wire import from_amqp, to_amqp
 from messaging.transport import Bury, PublishFailed, Receive, Watch
@@ -136,9 +136,7 @@ class RabbitTransport:
         except TimeoutError as error:
             raise PublishFailed(f"RabbitMQ did not confirm {message.name} in time") from error
         except asyncio.CancelledError as error:
-            # A closing connection cancels what waits for a confirmation: only those who wait are to be told.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_cancelled():
                 raise
             raise PublishFailed("the connection to RabbitMQ was closed") from error
         except Exception as error:

@@ -79,14 +79,18 @@ class Link:
         try:
             async with asyncio.timeout(CONNECT_SECONDS), self._connection.channel() as channel:
                 return await question(channel)
-        except (TimeoutError, *CONNECTION_EXCEPTIONS):
+        except (TimeoutError, asyncio.CancelledError, *CONNECTION_EXCEPTIONS):
+            if is_cancelled():
+                raise
             return None
 
     async def _keep(self) -> None:
         while not self._stopped.is_set():
             try:
                 await self._live()
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if is_cancelled():
+                    raise
                 self._failures += 1
                 _log.warning(
                     "RabbitMQ is away and will be tried again",
@@ -145,6 +149,12 @@ class Link:
                 await self._check(channel)
         except TimeoutError:
             _log.warning("RabbitMQ is slow to answer", link=self._name)  # blocked, or about to be lost
+
+
+def is_cancelled() -> bool:
+    """Whether the task that runs is to end: a closing connection cancels whoever waits on it as well."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:

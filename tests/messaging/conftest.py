@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 
 import aio_pika
@@ -61,10 +62,12 @@ async def transport(broker_url: str | None) -> AsyncIterator[Transport]:
 
 
 @pytest.fixture
-async def broker(rabbitmq: RabbitMQ) -> RabbitMQ:
+async def broker(rabbitmq: RabbitMQ) -> AsyncIterator[RabbitMQ]:
     """A RabbitMQ without anything that these tests declare."""
     await forget_topology(rabbitmq.url)
-    return rabbitmq
+    yield rabbitmq
+    # The client library closes a connection that never came about when it is collected, which needs a loop that runs.
+    gc.collect()
 
 
 @pytest.fixture

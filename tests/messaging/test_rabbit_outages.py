@@ -275,6 +275,21 @@ async def test_a_connection_on_which_nothing_can_be_declared_is_away_all_the_tim
     assert rabbit.connections == since
 
 
+async def test_a_connection_that_closes_ends_questions_and_not_those_who_ask(
+    broker: RabbitMQ, rabbit: RabbitTransport, eventually: Callable
+) -> None:
+    await rabbit.start()
+    broker.pause()
+    asking = [asyncio.create_task(rabbit.waiting("receiver")) for _ in range(3)]
+    sending = asyncio.create_task(rabbit.publish(message()))
+    await off_the_loop(broker.kill)
+    assert await asyncio.gather(*asking) == [None] * 3
+    with pytest.raises(PublishFailed):
+        await sending
+    await off_the_loop(broker.start)
+    await eventually(is_connected(rabbit), seconds=60)
+
+
 async def test_nobody_can_say_how_many_messages_wait_while_the_broker_or_the_queue_is_away(
     broker: RabbitMQ, rabbit: RabbitTransport
 ) -> None:
