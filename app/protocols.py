@@ -66,7 +66,10 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect_more()
+        if len(self.connections) > self.limits.connections:
+            self._refuse(503, Code.SERVICE_UNAVAILABLE, "Too many are here at the moment: come back in a minute.")
+        else:
+            self._expect_more()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect_nothing()

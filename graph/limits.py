@@ -17,6 +17,8 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    connections: Annotated[int, Field(ge=10)] = 10_000
+    """The connections that a gateway process has open, websockets too."""
     header_bytes: Annotated[int, Field(ge=1024)] = 16 * KIB
     """The first line and the headers of a request together."""
     header_count: Annotated[int, Field(ge=10)] = 60

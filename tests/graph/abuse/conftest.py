@@ -17,6 +17,7 @@ INSIDE = re.compile(
     r"Traceback|\bSELECT\b|\bINSERT\b|site-packages|\.py\b|/work/|/tmp/|sqlalchemy|orjson", re.IGNORECASE
 )
 
+MOST_CONNECTIONS = 20
 STRICT = SAMPLES | {
     "BOOKSTALL_REQUEST_SECONDS": "0.5",
     "BOOKSTALL_SOCKET_INIT_SECONDS": "0.5",
@@ -41,6 +42,14 @@ async def strict_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 async def strict_server_of_its_own(tmp_path: Path) -> AsyncIterator[Server]:
     """Another one, for a test that stops it."""
     async with running(tmp_path / "data", "--no-samples", settings=STRICT) as started:
+        yield started
+
+
+@pytest.fixture
+async def small_server(tmp_path: Path) -> AsyncIterator[Server]:
+    """A server that takes few connections."""
+    settings = {"BOOKSTALL_CONNECTIONS": str(MOST_CONNECTIONS)}
+    async with running(tmp_path / "data", "--no-samples", settings=settings) as started:
         yield started
 
 

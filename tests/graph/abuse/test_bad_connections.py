@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.graph.abuse.conftest import CANARY
+from tests.graph.abuse.conftest import CANARY, MOST_CONNECTIONS
 from tests.graph.abuse.raw_connection import moment, raw_connection
 from tests.server import Server
 
@@ -82,3 +84,18 @@ async def test_two_hundred_idle_connections_keep_nobody_out(strict_server: Serve
         async with httpx.AsyncClient(base_url=strict_server.url) as http:
             assert (await http.post("/graphql", json=CANARY)).status_code == 200
         assert await asyncio.gather(*(connection.hung_up() for connection in idle)) == [b""] * 200
+
+
+async def test_connections_beyond_the_limit_are_told_to_come_back(
+    small_server: Server, eventually: Callable[..., Awaitable[Any]]
+) -> None:
+    async def is_taken() -> bool:
+        async with httpx.AsyncClient(base_url=small_server.url) as http:
+            return (await http.post("/graphql", json=CANARY)).status_code == 200
+
+    async with AsyncExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS):
+            await stack.enter_async_context(raw_connection(small_server))
+        one_more = await stack.enter_async_context(raw_connection(small_server))
+        assert await one_more.answer() == (503, "SERVICE_UNAVAILABLE")
+    await eventually(is_taken)
