@@ -129,6 +129,14 @@ async def test_sweeps_tell_of_their_failures(shop: Shop, http: httpx.AsyncClient
     await running
 
 
+async def test_what_never_came_to_a_domain_is_counted_when_it_is_sent_again(
+    shop: Shop, http: httpx.AsyncClient
+) -> None:
+    shop.meter.resent("inventory", 2)
+    shop.meter.resent("inventory", 1)
+    assert await figures(http, "bookstall_events_resent_total") == {("inventory",): 3}
+
+
 async def test_watchers_are_those_who_watch_now(shop: Shop, http: httpx.AsyncClient) -> None:
     with shop.services.hub.watch("book:1", "book:2"):
         assert await figures(http, "bookstall_watchers") == {(): 1}
