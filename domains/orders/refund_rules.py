@@ -51,13 +51,13 @@ def plan(
             path = ("input", "lines", str(place), "lineId")
             return InvalidField(path=path, reason="The order has no such line.")
     chosen = [by_id[line.order_line_id] for line in command.lines] or list(left)
+    available = sum(line.amount for line in chosen)
+    if isinstance(command.amount, Money) and command.amount.minor > available:
+        return RefundTooHigh(asked=command.amount, left=Money(available, currency))
     shares = _shares(command, chosen)
-    for share, line in zip(shares, chosen, strict=True) if command.amount is None else ():
+    for share, line in zip(shares, chosen, strict=True):
         if share > line.amount:
             return RefundTooHigh(asked=Money(share, currency), left=Money(line.amount, currency))
-    available = sum(line.amount for line in chosen)
-    if sum(shares) > available:
-        return RefundTooHigh(asked=Money(sum(shares), currency), left=Money(available, currency))
     for place, line in enumerate(command.lines):
         if line.quantity > (copies := by_id[line.order_line_id].quantity):
             path = ("input", "lines", str(place), "quantity")

@@ -122,6 +122,13 @@ def test_each_line_is_looked_at_alone() -> None:
     assert [share.amount for share in shared] == [euros(600), euros(5000)]
 
 
+def test_an_amount_of_lines_that_have_nothing_left_is_too_high() -> None:
+    spent, dear = line_of(1000, 1), line_of(5000, 1)
+    before = refund_of(RefundedLine(spent.id, 1, euros(1000), restock=False))
+    command = asking(RefundLine(order_line_id=spent.id, quantity=1), amount=euros(1))
+    assert plan(command, lines_left([spent, dear], [before]), "EUR") == RefundTooHigh(asked=euros(1), left=euros(0))
+
+
 def test_lines_that_cost_nothing_are_no_refund() -> None:
     free, dear = line_of(0, 1), line_of(1000, 1)
     answer = plan(asking(RefundLine(order_line_id=free.id, quantity=1)), lines_left([free, dear], []), "EUR")
