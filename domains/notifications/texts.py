@@ -61,5 +61,5 @@ def show_order(number: str, order_id: UUID) -> str:
 
 
 def show_reason(code: str) -> str:
-    """A reason code as words: `OUT_OF_STOCK` is `out of stock`."""
-    return code.replace("_", " ").lower()
+    """A reason code as words: `OUT_OF_STOCK` is `out of stock`. What somebody wrote stays as it is."""
+    return code.replace("_", " ").lower() if code.isupper() else code

@@ -88,3 +88,4 @@ def test_amounts_orders_and_reasons_are_shown_for_people() -> None:
     assert show_order("B-1", order_id) == "B-1"
     assert show_order("", order_id) == str(order_id)
     assert show_reason("OUT_OF_STOCK") == "out of stock"
+    assert show_reason("Ada's copy is torn") == "Ada's copy is torn"
