@@ -16,7 +16,7 @@ from tests.builders import Shop
 from tests.databases import databases as databases
 from tests.databases import postgresql_databases as postgresql_databases
 from tests.databases import sqlite_databases as sqlite_databases
-from tests.server import Gateway, Server, running, running_apart
+from tests.server import Server, running, running_apart
 from tests.stack import postgresql as postgresql
 from tests.stack import rabbitmq as rabbitmq
 from tests.stack import rabbitmq_server as rabbitmq_server
@@ -63,7 +63,7 @@ async def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 
 
 @pytest.fixture(scope="session")
-async def stack_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+async def stack_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """A gateway and two workers with the same sample shop, on servers that no test stops or kills."""
     data = tmp_path_factory.mktemp("stack") / "data"
     with Stack() as stack:

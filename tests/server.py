@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,8 @@ from graph.auth import EmbeddedIssuer
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60.0
 PROGRAM = ("-m", "app")
-READY = re.compile(r"GraphQL\s+(?P<url>http://\S+)/graphql")
-GATEWAY_READY = re.compile(r"ready at (?P<url>http://\S+)/graphql")
-WORKER_READY = re.compile(r"Health\s+(?P<url>http://\S+)/readyz")
+READY = re.compile(r"(?:GraphQL|ready at|Health)\s+(?P<url>http://\S+)/(?:graphql|readyz)")
+"""What `run`, a gateway and a worker say; a worker's URL answers health alone."""
 
 Environment = dict[str, str]
 
@@ -71,15 +70,17 @@ async def _spawned(
 class Server:
     """`url` and `data` of a running server; tokens are signed with the key in its data folder."""
 
-    command = "run"
     program = PROGRAM
     """What Python is told to run."""
 
-    def __init__(self, data: Path, *options: str, settings: Environment | None = None) -> None:
+    def __init__(
+        self, data: Path, *options: str, command: str = "run", settings: Mapping[str, str] | None = None
+    ) -> None:
         self.data = data
+        self.command = command
         self.url = ""
         self._options = options
-        self.environment = settings or {}
+        self.environment = dict(settings or {})
         self._process: asyncio.subprocess.Process | None = None
         self._log = data.parent / f"{data.name}.log"
 
@@ -105,6 +106,12 @@ class Server:
                 assert line, f"the server did not say {expected.pattern}: {said}\n{self.log()[-2000:]}"
                 said += line.decode()
         return found
+
+    @property
+    def number(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
 
     async def ended(self) -> int:
         """Waits for its end, whatever that comes from; the exit code."""
@@ -152,24 +159,6 @@ class Server:
         return code
 
 
-class Gateway(Server):
-    """`bookstall gateway`."""
-
-    command = "gateway"
-
-    async def start(self, until: re.Pattern[str] = GATEWAY_READY) -> None:
-        await super().start(until)
-
-
-class Worker(Server):
-    """`bookstall worker`, whose `url` answers health alone."""
-
-    command = "worker"
-
-    async def start(self, until: re.Pattern[str] = WORKER_READY) -> None:
-        await super().start(until)
-
-
 @asynccontextmanager
 async def running(data: Path, *options: str, settings: Environment | None = None) -> AsyncIterator[Server]:
     """A server for the time of the block."""
@@ -178,12 +167,14 @@ async def running(data: Path, *options: str, settings: Environment | None = None
 
 
 @asynccontextmanager
-async def running_apart(data: Path, *, workers: int, settings: Environment) -> AsyncIterator[Gateway]:
+async def running_apart(data: Path, *, workers: int, settings: Environment) -> AsyncIterator[Server]:
     """A gateway and workers as processes of their own, over databases that are migrated first, for the block."""
     said = await bookstall("migrate", "--data", data, settings=settings)
     assert said.code == 0, said
-    gateway = Gateway(data, settings=settings)
-    async with _all_running(gateway, *(Worker(data, settings=settings) for _ in range(workers))):
+    gateway, *others = (
+        Server(data, command=command, settings=settings) for command in ["gateway", *["worker"] * workers]
+    )
+    async with _all_running(gateway, *others):
         yield gateway
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count as numbers
 from pathlib import Path
 from typing import NamedTuple
@@ -15,16 +13,16 @@ import httpx
 from aio_pika.exceptions import ChannelNotFoundEntity
 from sqlalchemy import BigInteger, column, text
 
-from app.devstack import RabbitMQ, Stack
+from app.devstack import Stack
 from app.settings import DOMAINS, Settings
 from kernel.database import Database, open_database
 from kernel.migrations import migrate
 from messaging.rabbit_topology import dead_queue_of, queue_of
 from tests.conftest import wait_until
 from tests.faults.ledger import Broken, broken_at_rest
+from tests.outages import off_the_loop
 from tests.server import Server, bookstall
 
-IS_READY = re.compile(r"(?:ready at|Health)\s+(?P<url>http://\S+)/(?:graphql|readyz)")
 REST_SECONDS = 90.0
 """Ample: a machine may have other things to do."""
 
@@ -33,22 +31,6 @@ class Count(NamedTuple):
     """How many rows there are."""
 
     rows: int
-
-
-class Process(Server):
-    """A gateway or a worker, as the command that it is started with says."""
-
-    def __init__(self, command: str, data: Path, settings: Mapping[str, str]) -> None:
-        super().__init__(data, settings=dict(settings))
-        self.command = command
-
-    async def start(self, until: re.Pattern[str] = IS_READY) -> None:
-        await super().start(until)
-
-    async def stop_if_started(self) -> None:
-        """SIGTERM, unless it was never started."""
-        if self._process is not None:
-            await self.stop()
 
 
 class Marketplace:
@@ -64,12 +46,12 @@ class Marketplace:
             transport_url=settings["BOOKSTALL_TRANSPORT_URL"],
             cache_url=settings["BOOKSTALL_CACHE_URL"],
         )
-        self.gateway = Process("gateway", data, settings)
-        self.workers = [Process("worker", data, settings) for _ in range(2)]
+        self.gateway = Server(data, command="gateway", settings=settings)
+        self.workers = [Server(data, command="worker", settings=settings) for _ in range(2)]
         self._databases: dict[str, Database] = {}
 
     @property
-    def processes(self) -> Sequence[Process]:
+    def processes(self) -> Sequence[Server]:
         """All of them."""
         return self.gateway, *self.workers
 
@@ -81,7 +63,7 @@ class Marketplace:
 
     async def close(self) -> None:
         """Stops what still runs."""
-        await asyncio.gather(*(process.stop_if_started() for process in self.processes))
+        await asyncio.gather(*(process.stop() for process in self.processes if process.url))
         for database in self._databases.values():
             await database.close()
 
@@ -154,22 +136,3 @@ class FullStack:
                         await (await channel.get_queue(name)).purge()
                     except ChannelNotFoundEntity:
                         return  # no process has declared anything yet
-
-
-async def off_the_loop(call: Callable[[], None]) -> None:
-    """Waits for something that blocks, while everything else goes on."""
-    await asyncio.get_running_loop().run_in_executor(None, call)
-
-
-async def queues_are_on_disk(broker: RabbitMQ) -> None:
-    """Waits until the broker has written down which quorum queues there are: killed before, it forgets them."""
-    (names,) = broker.folder.glob("mnesia/*/quorum/*/names.dets")
-    async with await aio_pika.connect(broker.url) as connection, connection.channel() as channel:
-        await channel.declare_queue("bookstall.newest", durable=True, arguments={"x-queue-type": "quorum"})
-        declared = time.time_ns()
-
-        async def written_down() -> bool:
-            return names.stat().st_mtime_ns > declared
-
-        await wait_until(written_down)
-        await channel.queue_delete("bookstall.newest")

@@ -15,7 +15,7 @@ import httpx
 from graph.errors import Code
 from graph.nodes import decode_id
 from tests import documents
-from tests.builders import Answer, Buyer, Offer, Person, Shop
+from tests.builders import Answer, Buyer, Offer, Shop
 from tests.conftest import wait_until
 from tests.faults.full_stack import Marketplace
 
@@ -29,10 +29,10 @@ class AskAgain(Exception):
 
 
 class PatientBuyer(Buyer):
-    """Somebody for whom a server that cannot answer right now is no error of the test."""
+    """A buyer for whom a server that cannot answer right now is no error of the test."""
 
-    def __init__(self, person: Person) -> None:
-        super().__init__(person.shop, person.name, person.token)
+    def __init__(self, buyer: Buyer) -> None:
+        super().__init__(buyer.shop, buyer.name, buyer.token)
         self.put_off: list[httpx.Response] = []
         """The answers by which the buyer was told to ask again."""
 

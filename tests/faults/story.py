@@ -7,18 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from tests.builders import Answer, Buyer, Offer, Person, Shop
-from tests.faults.shoppers import OPEN, PatientBuyer, persist
-
-CANCEL_ORDER = """mutation CancelOrder($input: CancelOrderInput!) {
-  cancelOrder(input: $input) { __typename ... on Error { code message } }
-}"""
-REFUND_ORDER = """mutation RefundOrder($input: RefundOrderInput!) {
-  refundOrder(input: $input) { __typename ... on Error { code message } }
-}"""
-SEE_ORDER = """query SeeOrder($by: OrderLookup!) {
-  order(by: $by) { id status paymentStatus settled lines { id } }
-}"""
+from tests.builders import Answer, Buyer, Offer, Shop
+from tests.faults.shoppers import OPEN, persist
 
 until_known = partial(persist, seconds=90.0)
 FAILURES = {"PAYMENT_DECLINED", "OUT_OF_STOCK"}
@@ -53,12 +43,12 @@ class Story:
 
     async def play(self, cancelled: Cart, refunded: Cart) -> None:
         """Returns when everything has happened to the two orders that can be seen."""
-        await self._cancels(cancelled.buyer, await self._buys(cancelled))
-        await self._gives_back(refunded.buyer, await self._buys(refunded))
+        await self._cancels(*await self._buys(cancelled))
+        await self._is_given_back_a_part(*await self._buys(refunded))
 
-    async def _buys(self, cart: Cart) -> Answer:
-        """The order, settled; a checkout that failed is begun anew."""
-        buyer = self._patient(cart.buyer)
+    async def _buys(self, cart: Cart) -> tuple[Buyer, Answer]:
+        """Whose the order is, and it as it is when it is settled; a checkout that failed is begun anew."""
+        buyer = Buyer(self._shop, cart.buyer, self._shop.server.token(cart.buyer))
         while True:
             key = secrets.token_hex(8)
 
@@ -68,34 +58,26 @@ class Story:
 
             told = await until_known(answer)
             if told["__typename"] == "CheckoutCompleted":
-                return await self._settled(buyer, told["order"]["id"], "CAPTURED")
+                return buyer, await _settled(buyer, told["order"], "CAPTURED")
             assert {problem["code"] for problem in told["problems"]} <= FAILURES, told
 
-    async def _cancels(self, buyer: str, order: Answer) -> None:
-        patient, which = self._patient(buyer), {"orderId": order["id"]}
-        told = await until_known(lambda: patient.ask(CANCEL_ORDER, input=which))
+    async def _cancels(self, buyer: Buyer, order: Answer) -> None:
+        told = await until_known(lambda: buyer.cancels(order))
         assert told["__typename"] == "OrderCancelled", told
-        await self._settled(patient, order["id"], "REFUNDED")
+        await _settled(buyer, order, "REFUNDED")
 
-    async def _gives_back(self, buyer: str, order: Answer) -> None:
-        operator = PatientBuyer(self._shop.operator())
-        refund = {
-            "idempotencyKey": secrets.token_hex(8),
-            "orderId": order["id"],
-            "reason": "A page is missing.",
-            "lines": [{"lineId": order["lines"][0]["id"], "quantity": 1}],
-            "restock": True,
-        }
-        told = await until_known(lambda: operator.ask(REFUND_ORDER, input=refund))
+    async def _is_given_back_a_part(self, buyer: Buyer, order: Answer) -> None:
+        operator, key = self._shop.operator(), secrets.token_hex(8)
+        line, _ = (await until_known(lambda: operator.sees(order)))["lines"]
+        part = {"lines": [{"lineId": line["id"], "quantity": 1}], "restock": True}
+        told = await until_known(lambda: operator.refunds(order, key=key, **part))
         assert told["__typename"] == "RefundRequested", told
-        await self._settled(self._patient(buyer), order["id"], "PARTLY_REFUNDED")
+        await _settled(buyer, order, "PARTLY_REFUNDED")
 
-    async def _settled(self, buyer: PatientBuyer, order_id: str, payment: str) -> Answer:
-        async def order() -> Answer | None:
-            found = await buyer.ask(SEE_ORDER, by={"id": order_id})
-            return found if found["settled"] and found["paymentStatus"] == payment else None
 
-        return await until_known(order)
+async def _settled(buyer: Buyer, order: Answer, payment_status: str) -> Answer:
+    async def if_settled() -> Answer | None:
+        found = await buyer.order(id=order["id"])
+        return found if found["settled"] and found["paymentStatus"] == payment_status else None
 
-    def _patient(self, buyer: str) -> PatientBuyer:
-        return PatientBuyer(Person(self._shop, buyer, self._shop.server.token(buyer)))
+    return await until_known(if_settled)

@@ -17,7 +17,8 @@ from app.audit import RULES
 from graph.nodes import decode_id
 from tests.builders import Buyer, Offer, Shop
 from tests.conftest import wait_until
-from tests.faults.full_stack import Marketplace, off_the_loop
+from tests.faults.full_stack import Marketplace
+from tests.outages import off_the_loop
 from tests.server import Server, bookstall
 
 BUYERS = 4

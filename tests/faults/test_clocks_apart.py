@@ -20,7 +20,8 @@ from kernel.money import Money
 from tests import documents
 from tests.builders import Offer, Shop
 from tests.conftest import wait_until
-from tests.faults.full_stack import FullStack, Marketplace, Process
+from tests.faults.full_stack import FullStack, Marketplace
+from tests.server import Server
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
 
@@ -42,11 +43,11 @@ TOO_LATE = "UPDATE orders SET cancel_until = statement_timestamp() - interval '1
 ORDER = "SELECT status, placed_at, paid_at, charge_deadline FROM orders WHERE id = $1"
 
 
-class WrongProcess(Process):
+class WrongProcess(Server):
     """A process whose clock is so many seconds ahead, and tokens of an issuer who believes the same."""
 
     def __init__(self, command: str, data: Path, settings: Any, *, seconds: int) -> None:
-        super().__init__(command, data, settings)
+        super().__init__(data, command=command, settings=settings)
         self.program = ("-m", "tests.faults.wrong_clock", str(seconds))
         self.ahead = timedelta(seconds=seconds)
 

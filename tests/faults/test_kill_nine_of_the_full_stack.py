@@ -13,8 +13,9 @@ import pytest
 from app.wiring import open_shop
 from kernel.fail_points import NONE
 from tests.builders import Shop
-from tests.faults.full_stack import Marketplace, Process
+from tests.faults.full_stack import Marketplace
 from tests.faults.story import Story, filled_carts
+from tests.server import Server
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
 
@@ -39,15 +40,14 @@ class Victim:
         self._command = command
 
     @property
-    def process(self) -> Process:
+    def process(self) -> Server:
         """It as it is now."""
         return self._marketplace.gateway if self._command == "gateway" else self._marketplace.workers[0]
 
     async def starts_anew(self, plan: str = NONE) -> None:
         """In place of a process that ended, another one that follows a plan."""
-        process = Process(
-            self._command, self._marketplace.data, self._marketplace.environment | {"BOOKSTALL_FAIL_POINT": plan}
-        )
+        settings = self._marketplace.environment | {"BOOKSTALL_FAIL_POINT": plan}
+        process = Server(self._marketplace.data, command=self._command, settings=settings)
         if self._command == "gateway":
             self._marketplace.gateway = process
         else:

@@ -17,8 +17,9 @@ from aio_pika.exceptions import ChannelNotFoundEntity
 from messaging.rabbit_topology import EXCHANGE, queue_of
 from tests.builders import Shop
 from tests.faults.conftest import SETTINGS
-from tests.faults.full_stack import FullStack, Marketplace, off_the_loop
+from tests.faults.full_stack import FullStack, Marketplace
 from tests.faults.shoppers import every_acknowledged_order_is_there, everybody_buys, shoppers
+from tests.outages import off_the_loop
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
 

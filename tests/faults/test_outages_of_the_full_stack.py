@@ -12,8 +12,9 @@ from domains.catalog import repository
 from domains.catalog.copies import Copies
 from kernel.redis_cache import RedisCache
 from tests.builders import Shop
-from tests.faults.full_stack import Marketplace, off_the_loop, queues_are_on_disk
+from tests.faults.full_stack import Marketplace
 from tests.faults.shoppers import every_acknowledged_order_is_there, everybody_buys, more_is_bought, shoppers
+from tests.outages import off_the_loop, queues_are_on_disk
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
 

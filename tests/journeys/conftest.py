@@ -13,9 +13,9 @@ import pytest
 from app.devstack import PostgreSQL, RabbitMQ, Redis
 from tests.builders import Shop
 from tests.conftest import FORMS, SAMPLES, wait_until
-from tests.journeys.processes import IS_READY, Process, Settings, Start
+from tests.journeys.processes import Settings, Start
 from tests.journeys.world import world as world
-from tests.server import Gateway, Server, Worker, bookstall, running
+from tests.server import Server, bookstall, running
 
 HASTY = {"BOOKSTALL_CHARGE_SECONDS": "2", "BOOKSTALL_LATE_SECONDS": "2"}
 """The sweep looks after unknown payments within seconds."""
@@ -47,9 +47,9 @@ async def start(migrated: Settings, tmp_path: Path) -> AsyncIterator[Start]:
     """Starts processes on these servers, with one data folder."""
     async with AsyncExitStack() as running:
 
-        async def start(command: str, *options: str) -> Process:
-            process = Process(command, tmp_path / "data", *options, settings=migrated)
-            await process.start(until=IS_READY)
+        async def start(command: str, *options: str) -> Server:
+            process = Server(tmp_path / "data", *options, command=command, settings=migrated)
+            await process.start()
             running.push_async_callback(process.stop)
             return process
 
@@ -111,9 +111,11 @@ async def strict_shop(strict_server: Server) -> AsyncIterator[Shop]:
 
 
 @asynccontextmanager
-async def _beside(stack: Server, settings: Settings) -> AsyncIterator[Gateway]:
+async def _beside(stack: Server, settings: Settings) -> AsyncIterator[Server]:
     """Another gateway and worker on the same servers, with settings of their own."""
-    gateway, worker = (kind(stack.data, settings=stack.environment | settings) for kind in (Gateway, Worker))
+    gateway, worker = (
+        Server(stack.data, command=command, settings=stack.environment | settings) for command in ("gateway", "worker")
+    )
     async with AsyncExitStack() as started:
         for process in (gateway, worker):
             await process.start()

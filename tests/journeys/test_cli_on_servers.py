@@ -15,8 +15,8 @@ from app.devstack import RabbitMQ, Redis
 from kernel.ids import new_id
 from messaging.events import OrderPaid
 from messaging.rabbit_topology import queue_of
-from tests.journeys.processes import Process, Settings, Start, asked
-from tests.server import bookstall
+from tests.journeys.processes import Settings, Start, asked
+from tests.server import Server, bookstall
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
 
@@ -110,8 +110,8 @@ async def test_the_cache_holds_the_same_bytes_when_it_is_filled_from_zero(
             await client.flushdb()
 
     await empty()
-    process = Process("run", data, settings=settings)
-    await process.start(until=re.compile(r"GraphQL\s+(?P<url>http://\S+)/graphql"))
+    process = Server(data, settings=settings)
+    await process.start()
     said = await bookstall("demo", "--url", process.url, "--data", data)
     assert said.code == 0, said
 

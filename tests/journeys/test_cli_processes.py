@@ -15,7 +15,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.journeys.processes import Process, Start, asked
+from tests.journeys.processes import Start, asked
+from tests.server import Server
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
 
@@ -26,13 +27,13 @@ PING = b'{"query": "{ __typename }"}'
 DOMAINS = ("orders", "inventory", "catalog", "sellers", "notifications")
 
 
-async def ping(process: Process) -> httpx.Response:
+async def ping(process: Server) -> httpx.Response:
     """The answer to the smallest query."""
     headers = {"Content-Type": "application/json"}
     return await asked(f"{process.url}/graphql", method="POST", content=PING, headers=headers)
 
 
-async def figure(process: Process, name: str, **labels: str) -> float | None:
+async def figure(process: Server, name: str, **labels: str) -> float | None:
     """What a scrape of a process tells of one figure; None where it does not tell of it."""
     text = (await asked(f"{process.url}/metrics")).text
     for family in text_string_to_metric_families(text):
@@ -61,14 +62,14 @@ def lives(number: int) -> bool:
     return status_of(number)[:1] not in ((), ("Z",), ("X",))
 
 
-async def two_gateways(start: Start, eventually: Wait) -> Process:
+async def two_gateways(start: Start, eventually: Wait) -> Server:
     """A supervisor whose two processes both serve."""
     supervisor = await start("gateway", "--workers", "2")
     await eventually(lambda: has_pools(supervisor, 2))
     return supervisor
 
 
-async def has_pools(supervisor: Process, processes: int) -> bool:
+async def has_pools(supervisor: Server, processes: int) -> bool:
     return await figure(supervisor, "bookstall_database_pool_size", domain="orders") == 8 * processes
 
 
@@ -137,7 +138,7 @@ async def test_a_supervisor_that_is_told_to_stop_lets_its_processes_answer_first
     assert not any(lives(child) for child in children)
 
 
-async def readiness(process: Process) -> tuple[int, dict[str, str]]:
+async def readiness(process: Server) -> tuple[int, dict[str, str]]:
     answer = await asked(f"{process.url}/readyz")
     assert answer.json()["ready"] is (answer.status_code == 200)
     return answer.status_code, answer.json()["away"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from messaging.transport import PublishFailed
 from tests.databases import ON_POSTGRESQL
 from tests.messaging.conftest import ROUTES
 from tests.messaging.recorder import Recorder, connected, only_message, released, written
+from tests.outages import off_the_loop, queues_are_on_disk
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -41,27 +41,6 @@ def message() -> Message:
         written_at=datetime.now(UTC),
         correlation_id="c",
     )
-
-
-async def off_the_loop(call: Callable[[], None]) -> None:
-    await asyncio.get_running_loop().run_in_executor(None, call)
-
-
-async def queues_are_on_disk(broker: RabbitMQ, eventually: Callable) -> None:
-    """Waits until the broker has written down which quorum queues there are.
-
-    It does so about a second after it declared one, and never finds that one again if it is killed before.
-    """
-    (names,) = broker.folder.glob("mnesia/*/quorum/*/names.dets")
-    async with await aio_pika.connect(broker.url) as connection, connection.channel() as channel:
-        await channel.declare_queue("bookstall.newest", durable=True, arguments={"x-queue-type": "quorum"})
-        declared = time.time_ns()
-
-        async def written_down() -> bool:
-            return names.stat().st_mtime_ns > declared
-
-        await eventually(written_down)
-        await channel.queue_delete("bookstall.newest")
 
 
 def is_connected(transport: RabbitTransport) -> Callable:
@@ -118,7 +97,7 @@ async def test_a_broker_that_is_killed_while_events_are_sent_loses_none(
 ) -> None:
     handler = Recorder()
     await connected(rabbit, receiver, handler)
-    await queues_are_on_disk(broker, eventually)
+    await queues_are_on_disk(broker)
     events = [released() for _ in range(1500)]
     await written(sender, *events)
     relays = [Relay(sender, rabbit) for _ in range(2)]
@@ -164,7 +143,7 @@ async def test_what_a_handler_works_on_while_the_connection_is_lost_is_handled_o
 
     rabbit.consume("receiver", ROUTES["receiver"], receive)
     await rabbit.start()
-    await queues_are_on_disk(broker, eventually)
+    await queues_are_on_disk(broker)
     await written(sender, released())
     identifier = (await only_message(sender)).id
     await Relay(sender, rabbit).send_due()
@@ -229,7 +208,7 @@ async def test_watchers_are_told_that_they_missed_something_when_the_broker_is_b
     seen: list[str] = []
     rabbit.watch(["StockReleased"], lambda message: seen.append(message.name), lambda: seen.append("missed"))
     await rabbit.start()
-    await queues_are_on_disk(broker, eventually)
+    await queues_are_on_disk(broker)
     seen.clear()
     await off_the_loop(broker.kill)
     await eventually(is_away(rabbit))
