@@ -78,8 +78,9 @@ _DUE = (
     .where(_orders.state == StockState.HELD, _orders.expires_at <= now())
     .order_by(_orders.expires_at)
 )
-ANY_DUE = Statement(_DUE.limit(1), OrderRow)
+FIND_DUE = Statement(_DUE.limit(param(Integer, "count")), OrderRow)
 CLAIM_DUE = Statement(_DUE.limit(param(Integer, "count")).with_for_update(skip_locked=True), OrderRow)
+CLAIM_ONE_DUE = Statement(_DUE.where(_OF_ORDER).with_for_update(skip_locked=True), OrderRow)
 SET_EXPIRED = Statement(
     update(stock_orders)
     .where(_orders.order_id.in_(params(_orders.order_id, "ids")))
@@ -128,14 +129,19 @@ async def renew_hold(database: Database, order_id: UUID, seconds: int) -> None:
     await database.write(RENEW, order_id=order_id, seconds=seconds)
 
 
-async def any_due(reader: Reader) -> bool:
-    """Whether a hold is past its time."""
-    return await reader.one(ANY_DUE) is not None
+async def find_due(reader: Reader, count: int) -> list[UUID]:
+    """So many orders whose hold is past its time, the longest past first."""
+    return [row.order_id for row in await reader.all(FIND_DUE, count=count)]
 
 
 async def claim_due(tx: Transaction, count: int) -> list[UUID]:
     """So many orders whose hold is past its time, locked until the transaction ends; none that somebody else locks."""
     return [row.order_id for row in await tx.all(CLAIM_DUE, count=count)]
+
+
+async def claim_one_due(tx: Transaction, order_id: UUID) -> list[UUID]:
+    """The same of one order alone."""
+    return [row.order_id for row in await tx.all(CLAIM_ONE_DUE, order_id=order_id)]
 
 
 async def held_by(tx: Transaction, order_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -8,11 +8,15 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from sqlalchemy import update
 
 from domains.inventory import InventoryService, holds
 from domains.inventory.model import StockState
 from domains.inventory.sweep import BATCH
+from domains.inventory.tables import stock_items
 from kernel.clock import utc_now
+from kernel.columns import param
+from kernel.database import Statement
 from messaging.events import BookStockUpdated, StockDeducted, StockDeductionFailed, StockItemChanged, StockReleased
 from tests.databases import Databases, opened
 from tests.domains.inventory.shelf import (
@@ -24,6 +28,12 @@ from tests.domains.inventory.shelf import (
     paid,
     published,
     withdrawn,
+)
+
+COUNT_HELD = Statement(
+    update(stock_items)
+    .where(stock_items.c.listing_id == param(stock_items.c.listing_id))
+    .values(held=param(stock_items.c.held))
 )
 
 
@@ -144,6 +154,19 @@ async def test_sweeps_renewals_releases_payments_and_cancellations_at_once_leave
     live = [order_id for order_id in renewed if await shelf.state(order_id) is StockState.HELD]
     assert await shelf.counts(one) == await shelf.counts(other) == (60 - len(bought), len(live))
     assert await shelf.inventory.expire_holds() == 0
+
+
+async def test_a_hold_that_cannot_end_stops_no_other(shelf: Shelf) -> None:
+    broken, sound = await shelf.publish(copies=2), await shelf.publish(copies=2, isbn=ANOTHER_ISBN)
+    stuck, over = await shelf.holding((broken, 1)), await shelf.holding((sound, 1))
+    await shelf.database.write(COUNT_HELD, listing_id=broken, held=0)
+
+    await shelf.expire(stuck, over)
+
+    assert (await shelf.state(stuck), await shelf.state(over)) == (StockState.HELD, StockState.EXPIRED)
+    assert (await shelf.counts(broken), await shelf.counts(sound)) == ((2, 0), (2, 0))
+    await shelf.database.write(COUNT_HELD, listing_id=broken, held=1)
+    assert await shelf.inventory.expire_holds() == 1
 
 
 async def test_a_renewed_hold_does_not_end(shelf: Shelf) -> None:
