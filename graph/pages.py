@@ -11,37 +11,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from graph.headers import SAFE, SAFE_PAGE
+
 IssueToken = Callable[[], str | Awaitable[str]]
 
 BUILT = Path(__file__).parent / "static" / "graphiql"
 CACHE_SECONDS = 365 * 24 * 60 * 60
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "base-uri 'none'",
-        "object-src 'none'",
-        "frame-ancestors 'none'",
-        "form-action 'self'",
-        "script-src 'self'",
-        "style-src 'self' 'unsafe-inline'",  # the editor positions its lines with style elements
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "worker-src 'self'",
-        "connect-src 'self'",
-    )
-)
-SAFE = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-SAFE_PAGE = SAFE | {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-cache",
-}
 # The machine's own table of media types may lack fonts, and nosniff makes a wrong type fatal.
 MEDIA_TYPES = {
     ".css": "text/css",

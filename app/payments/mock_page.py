@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from app.payments.ledger import LedgerEntry, Verdict
 from app.payments.mock import PAGE, MockPayments, order_of
 from domains.orders import NotCharged, OrdersService
-from graph.pages import SAFE_PAGE
+from graph.headers import SAFE_PAGE
 from kernel.database import DatabaseError
 from kernel.logging import correlated, log
 

@@ -11,8 +11,8 @@ import pytest
 from app.settings import Settings
 from app.webhooks import payment_routes
 from app.wiring import migrate_all, open_shop
+from graph.headers import CONTENT_SECURITY_POLICY
 from graph.nodes import decode_id
-from graph.pages import CONTENT_SECURITY_POLICY
 from tests.builders import Answer, Buyer, Shop
 from tests.conftest import wait_until
 from tests.server import running
