@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 from collections.abc import Coroutine, Iterator
@@ -18,6 +19,8 @@ from app.complaint import Complaint
 from app.protocols import BoundedConfig
 from graph.limits import Limits
 
+SPARE_FILES = 1000
+"""Files and connections of a process besides those of its clients."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 console = Console(highlight=False)
@@ -66,6 +69,14 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
+def make_room(files: int) -> None:
+    """Lets this process have so many files and connections open, as far as the machine allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def url_of(listening: socket.socket) -> str:
     """Where a bound socket is reached."""
     host, port = listening.getsockname()[:2]
@@ -88,6 +99,7 @@ async def serve_until(
             timeout_graceful_shutdown=max(1, round(grace_seconds)),
         )
     )  # fmt: skip
+    make_room((limits or Limits()).connections + SPARE_FILES)
     # What lives from here on lives long: young collections need not look at it again.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
