@@ -70,13 +70,26 @@ def _bytes_of(examined: Examined) -> int:
     return (document.token_count or 0) * TOKEN_BYTES + (document.loc.end if document.loc else 0)
 
 
+_known: LRUCache[tuple[str, Bounds], Examined] = LRUCache(CACHED_DOCUMENTS_BYTES, getsizeof=_bytes_of)
+
+
+def remembered(
+    schema: GraphQLSchema, text: str, bounds: Bounds, rules: tuple[type[ASTValidationRule], ...] = specified_rules
+) -> Examined:
+    """What `examine` said of this document, asked once for as long as it is remembered; raises GraphQLSyntaxError."""
+    examined = _known.get((text, bounds))
+    if examined is None:
+        examined = examine(schema, text, bounds, rules)
+        if not examined.errors and _bytes_of(examined) <= CACHED_DOCUMENTS_BYTES:
+            _known[text, bounds] = examined
+    return examined
+
+
 class ExamineDocument(SchemaExtension):
     """Parses and validates once for as long as a document is remembered, and counts the cost of each request.
 
     One that is refused is not remembered: nobody who means well sends it again and again.
     """
-
-    _known: LRUCache[tuple[str, Bounds], Examined] = LRUCache(CACHED_DOCUMENTS_BYTES, getsizeof=_bytes_of)
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,17 +98,13 @@ class ExamineDocument(SchemaExtension):
     def on_parse(self) -> Iterator[None]:
         context = self.execution_context
         text, bounds = context.query or "", Bounds.of(self._context.limits)
-        examined = self._known.get((text, bounds))
-        if examined is None:
-            try:
-                examined = examine(context.schema._schema, text, bounds, context.validation_rules)
-            except GraphQLSyntaxError:
-                # Strawberry parses it again and tells of the error; it would not take that from an extension.
-                context.parse_options["max_tokens"] = bounds.tokens
-                yield
-                return
-            if not examined.errors and _bytes_of(examined) <= CACHED_DOCUMENTS_BYTES:
-                self._known[text, bounds] = examined
+        try:
+            examined = remembered(context.schema._schema, text, bounds, context.validation_rules)
+        except GraphQLSyntaxError:
+            # Strawberry parses it again and tells of the error; it would not take that from an extension.
+            context.parse_options["max_tokens"] = bounds.tokens
+            yield
+            return
         self._examined, context.graphql_document = examined, examined.document
         yield
 
