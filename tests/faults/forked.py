@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.cli import main
 from tests.conftest import wait_until
-from tests.server import READY, Server
+from tests.server import READY, START_SECONDS, Server
 
 _forks = get_context("forkserver")
 _forks.set_forkserver_preload(["app.serve", __name__])
@@ -40,7 +40,7 @@ class ForkedServer(Server):
             assert self._fork.is_alive(), f"the server died: {self._said.read_text()}\n{self.log()[-2000:]}"
             return expected.search(self._said.read_text())
 
-        return await wait_until(said)
+        return await wait_until(said, seconds=START_SECONDS)
 
     async def ended(self) -> int:
         await asyncio.to_thread(self._fork.join)

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
 
 SOME = {
     "gateway": ("charge.after",),
-    "worker": ("ack.before:inventory/OrderPaid", "refund.after"),
+    "worker": ("ack.before:inventory/OrderPaid", "ack.after:orders/SaleReversed", "refund.after"),
 }
 """What is played each time; the campaign plays all."""
 
