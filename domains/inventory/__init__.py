@@ -1,5 +1,6 @@
 """The inventory domain: what there is of every listing, and what of it is held for or taken by orders."""
 
+from domains.inventory.drift import StockCheck, StockDrift
 from domains.inventory.errors import CopiesAreHeld, ListingNotFound
 from domains.inventory.model import (
     AdjustStock,
@@ -21,6 +22,8 @@ __all__ = [
     "ListingNotFound",
     "Shortage",
     "ShortageReason",
+    "StockCheck",
+    "StockDrift",
     "StockItem",
     "StockOffer",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from domains.inventory import holds, movements, repository, sweep
+from domains.inventory import drift, holds, movements, repository, sweep
+from domains.inventory.drift import StockCheck
 from domains.inventory.errors import CopiesAreHeld, ListingNotFound
 from domains.inventory.model import (
     HOLD_SECONDS,
@@ -86,6 +87,10 @@ class InventoryService:
     async def find_stock(self, isbns: Sequence[str]) -> dict[str, BookStock]:
         """What can be bought of each book; a book that never had a listing is absent."""
         return await repository.find_stock(self._database.read(), isbns)
+
+    async def check_stock(self, after: UUID | None, count: int) -> StockCheck:
+        """Compare the counts of the next listings with movements and live holds: for operators."""
+        return await drift.check_stock(self._database.read(), after, count)
 
     async def adjust_stock(
         self, command: AdjustStock

@@ -56,9 +56,12 @@ from domains.orders.ports import BookTitles, PaymentProvider, StockHolds
 from domains.orders.refund import Refund, RefundCause, RefundedLine, RefundStatus
 from domains.orders.refund_commands import CancelOrder, RefundLine, RefundOrder, RetryRefund
 from domains.orders.service import OrdersService
+from domains.orders.stuck import StuckOrder, StuckReason
+from domains.orders.views import WHOLE, OrderPart, Parts
 from kernel.errors import IdempotencyKeyReused
 
 __all__ = [
+    "WHOLE",
     "ActionRequired",
     "AddToCart",
     "Address",
@@ -87,11 +90,13 @@ __all__ = [
     "OrderAction",
     "OrderLine",
     "OrderNotFound",
+    "OrderPart",
     "OrderStatus",
     "OrdersService",
     "OutOfStock",
     "Outcome",
     "OwnBook",
+    "Parts",
     "Patience",
     "PaymentDeclined",
     "PaymentProvider",
@@ -114,6 +119,8 @@ __all__ = [
     "Shortage",
     "ShortageReason",
     "StockHolds",
+    "StuckOrder",
+    "StuckReason",
     "TimelineEntry",
     "Unknown",
 ]

@@ -13,10 +13,11 @@ from sqlalchemy import Integer, select, update
 from domains.orders.model import PaymentStatus
 from domains.orders.refund import Refund, RefundCause, RefundedLine, RefundStatus, payment_status_of
 from domains.orders.tables import REFUND_DUE, REFUND_FAILED, orders, payments, refund_lines, refunds
+from domains.orders.views import id_after
 from kernel.columns import in_seconds, insert_row, now, param, params
 from kernel.database import Reader, Statement, Transaction
 from kernel.money import Money
-from kernel.pages import InvalidCursor, Page, PageRequest, decode_cursor, encode_cursor
+from kernel.pages import Page, PageRequest, encode_cursor
 
 
 class PaymentRow(NamedTuple):
@@ -232,7 +233,7 @@ async def refunds_of(reader: Reader, order_ids: Sequence[UUID]) -> dict[UUID, tu
 
 async def failed_refunds(reader: Reader, page: PageRequest) -> Page[Refund]:
     """A page of the refunds that failed, oldest first. Raises InvalidCursor."""
-    rows = await reader.all(FIND_FAILED, after=_after(page.after), count=page.first + 1)
+    rows = await reader.all(FIND_FAILED, after=id_after(page.after), count=page.first + 1)
     found = await _with_lines(reader, rows[: page.first])
     return Page(found, [encode_cursor(str(one.id)) for one in found], has_next=len(rows) > page.first)
 
@@ -253,13 +254,3 @@ def _refund(row: RefundRow, lines: Iterable[LineRow]) -> Refund:
     facts["amount"] = Money(row.amount, currency)
     shares = (RefundedLine(one.order_line_id, one.quantity, Money(one.amount, currency), one.restock) for one in lines)
     return Refund(**facts, lines=tuple(shares))
-
-
-def _after(cursor: str | None) -> UUID:
-    if cursor is None:
-        return UUID(int=0)
-    (text,) = decode_cursor(cursor, str)
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidCursor from None

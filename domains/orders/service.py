@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from domains.orders import attempt_repository, refund_repository, refunds, views
+from domains.orders import attempt_repository, refund_repository, refunds, stuck, views
 from domains.orders.answers import Answers
 from domains.orders.cancellation import Cancellations
 from domains.orders.carts import Carts
@@ -23,7 +23,9 @@ from domains.orders.provider import BoundedProvider
 from domains.orders.refund import Refund
 from domains.orders.refund_commands import CancelOrder, RefundOrder, RetryRefund
 from domains.orders.refund_sweep import DueRefunds
+from domains.orders.stuck import StuckOrder
 from domains.orders.sweep import StaleOrders
+from domains.orders.views import WHOLE, Parts
 from kernel.database import Database
 from kernel.errors import IdempotencyKeyReused, InvalidField, Problem
 from kernel.logging import log
@@ -56,6 +58,7 @@ class OrdersService:
         self._carts = Carts(database, stock, titles, currency=currency)
         self._answers = Answers(database, self._carts)
         self._key_hours = key_hours
+        self._patience = patience
         payments = BoundedProvider(payments, seconds=patience.charge_seconds)
         terms = Terms(
             action_seconds=patience.action_seconds,
@@ -158,26 +161,41 @@ class OrdersService:
         """The refunds that the provider would not make, oldest first; raises InvalidCursor."""
         return await refund_repository.failed_refunds(self._database.read(), page)
 
-    async def find_any_order(self, *, id: UUID | None = None, number: str | None = None) -> Order | None:
+    # --- orders: `parts` are what is read of them, and what is not is empty
+
+    async def find_any_order(
+        self, *, id: UUID | None = None, number: str | None = None, parts: Parts = WHOLE
+    ) -> Order | None:
         """The order with this id or number, whoever's it is: for operators."""
         wanted = id or (number and await self._id_of(number))
-        return (await self.find_orders([wanted])).get(wanted) if wanted else None
+        return (await self.find_orders([wanted], parts)).get(wanted) if wanted else None
 
-    # --- orders
-
-    async def find_order(self, viewer_id: str, *, id: UUID | None = None, number: str | None = None) -> Order | None:
+    async def find_order(
+        self, viewer_id: str, *, id: UUID | None = None, number: str | None = None, parts: Parts = WHOLE
+    ) -> Order | None:
         """The viewer's own order with this id or number; somebody else's is not found."""
-        wanted = id or (number and await self._id_of(number))
-        order = (await self.find_orders([wanted])).get(wanted) if wanted else None
+        order = await self.find_any_order(id=id, number=number, parts=parts)
         return order if order and order.buyer_id == viewer_id else None
 
-    async def find_orders(self, ids: Sequence[UUID]) -> dict[UUID, Order]:
+    async def find_orders(self, ids: Sequence[UUID], parts: Parts = WHOLE) -> dict[UUID, Order]:
         """The orders with these ids, whoever's they are; unknown ones are absent."""
-        return await views.orders_with(self._database.read(), ids)
+        return await views.orders_with(self._database.read(), ids, parts)
 
-    async def orders_of(self, buyer_id: str, status: OrderStatus | None, page: PageRequest) -> Page[Order]:
+    async def orders_of(
+        self, buyer_id: str, status: OrderStatus | None, page: PageRequest, parts: Parts = WHOLE
+    ) -> Page[Order]:
         """A buyer's orders, newest first; raises InvalidCursor."""
-        return await views.orders_of(self._database.read(), buyer_id, status, page)
+        return await views.orders_of(self._database.read(), buyer_id, status, page, parts)
+
+    async def stuck_orders(self, page: PageRequest, parts: Parts = WHOLE) -> Page[StuckOrder]:
+        """The orders that should have come to their end, oldest first: for operators. Raises InvalidCursor."""
+        return await stuck.stuck_orders(
+            self._database.read(),
+            page,
+            placing_seconds=self._patience.placing_seconds,
+            late_seconds=self._patience.late_seconds,
+            parts=parts,
+        )
 
     # --- what runs
 

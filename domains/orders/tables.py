@@ -15,6 +15,8 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     literal_column,
+    not_,
+    or_,
 )
 
 from domains.orders.model import OrderStatus, PaymentStatus
@@ -103,6 +105,9 @@ _LOOKED_AFTER = orders.c.look_at.is_not(None)
 Index("uq_orders_pending", orders.c.buyer_id, unique=True, postgresql_where=PENDING, sqlite_where=PENDING)
 Index("ix_orders_buyer", orders.c.buyer_id, orders.c.id)
 Index("ix_orders_look_at", orders.c.look_at, postgresql_where=_LOOKED_AFTER, sqlite_where=_LOOKED_AFTER)
+Index("ix_orders_buyer_status", orders.c.buyer_id, orders.c.status, orders.c.id)
+UNFINISHED = or_(_LOOKED_AFTER, not_(orders.c.settled))
+Index("ix_orders_unfinished", orders.c.id, postgresql_where=UNFINISHED, sqlite_where=UNFINISHED)
 
 order_lines = Table(
     "order_lines",

@@ -1,7 +1,8 @@
 """Every SQL statement that reads whole orders."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
+from enum import StrEnum
 from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -68,6 +69,18 @@ class IdRow(NamedTuple):
     id: UUID
 
 
+class OrderPart(StrEnum):
+    """What of an order is read by a statement of its own, and may be left out."""
+
+    LINES = "LINES"
+    TIMELINE = "TIMELINE"
+
+
+Parts = Set[OrderPart]
+WHOLE: Parts = frozenset(OrderPart)
+
+
+_BEFORE_ALL = UUID(int=2**128 - 1)
 _CANCELLABLE = and_(orders.c.status == OrderStatus.PAID, orders.c.cancel_until > now())
 
 FIND_ORDERS = Statement(
@@ -93,26 +106,23 @@ FIND_ENTRIES = Statement(
     EntryRow,
 )
 FIND_BY_NUMBER = Statement(select(orders.c.id).where(orders.c.number == param(orders.c.number)), IdRow)
-FIND_OF_BUYER = Statement(
+_OF_BUYER = (
     select(orders.c.id)
-    .where(
-        orders.c.buyer_id == param(orders.c.buyer_id),
-        orders.c.id < param(orders.c.id, "before"),
-        orders.c.status.in_(params(orders.c.status, "statuses")),
-    )
+    .where(orders.c.buyer_id == param(orders.c.buyer_id), orders.c.id < param(orders.c.id, "before"))
     .order_by(orders.c.id.desc())
-    .limit(param(Integer, "count")),
-    IdRow,
+    .limit(param(Integer, "count"))
 )
+FIND_OF_BUYER = Statement(_OF_BUYER, IdRow)
+FIND_OF_BUYER_IN = Statement(_OF_BUYER.where(orders.c.status == param(orders.c.status)), IdRow)
 
 
-async def orders_with(reader: Reader, ids: Sequence[UUID]) -> dict[UUID, Order]:
-    """The orders with these ids, in three statements however many there are."""
+async def orders_with(reader: Reader, ids: Sequence[UUID], parts: Parts = WHOLE) -> dict[UUID, Order]:
+    """The orders with these ids, in one statement and one for each part; a part that is not read is empty."""
     if not ids:
         return {}
     rows = await reader.all(FIND_ORDERS, ids=ids)
-    lines = _by_order(await reader.all(FIND_LINES, ids=ids))
-    entries = _by_order(await reader.all(FIND_ENTRIES, ids=ids))
+    lines = _by_order(await reader.all(FIND_LINES, ids=ids)) if OrderPart.LINES in parts else {}
+    entries = _by_order(await reader.all(FIND_ENTRIES, ids=ids)) if OrderPart.TIMELINE in parts else {}
     return {row.id: _order(row, lines.get(row.id, ()), entries.get(row.id, ())) for row in rows}
 
 
@@ -126,23 +136,27 @@ async def lines_of(reader: Reader, order_id: UUID, currency: str) -> tuple[Order
     return tuple(_line(row, currency) for row in await reader.all(FIND_LINES, ids=[order_id]))
 
 
-async def orders_of(reader: Reader, buyer_id: str, status: OrderStatus | None, page: PageRequest) -> Page[Order]:
+async def orders_of(
+    reader: Reader, buyer_id: str, status: OrderStatus | None, page: PageRequest, parts: Parts = WHOLE
+) -> Page[Order]:
     """A page of a buyer's orders, newest first: ids sort by the time they were made. Raises InvalidCursor."""
-    rows = await reader.all(
-        FIND_OF_BUYER,
-        buyer_id=buyer_id,
-        before=_after(page.after),
-        statuses=[status] if status else list(OrderStatus),
-        count=page.first + 1,
-    )
+    before = _BEFORE_ALL if page.after is None else _id_in(page.after)
+    position = {"buyer_id": buyer_id, "before": before, "count": page.first + 1}
+    if status is None:
+        rows = await reader.all(FIND_OF_BUYER, **position)
+    else:
+        rows = await reader.all(FIND_OF_BUYER_IN, **position, status=status)
     ids = [row.id for row in rows[: page.first]]
-    found = await orders_with(reader, ids)
+    found = await orders_with(reader, ids, parts)
     return Page([found[one] for one in ids], [encode_cursor(str(one)) for one in ids], has_next=len(rows) > page.first)
 
 
-def _after(cursor: str | None) -> UUID:
-    if cursor is None:
-        return UUID(int=2**128 - 1)
+def id_after(cursor: str | None) -> UUID:
+    """The id that a cursor of an oldest-first list names; None comes before them all. Raises InvalidCursor."""
+    return UUID(int=0) if cursor is None else _id_in(cursor)
+
+
+def _id_in(cursor: str) -> UUID:
     (text,) = decode_cursor(cursor, str)
     try:
         return UUID(text)

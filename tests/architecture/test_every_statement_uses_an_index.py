@@ -49,14 +49,17 @@ def plan_of(statement: Statement, tables: sqlite3.Connection) -> list[str]:
     return [step for *_, step in tables.execute(f"EXPLAIN QUERY PLAN {sql}", arguments)]
 
 
-def reads_a_whole_table(step: str) -> bool:
-    return step.startswith("SCAN ") and "INDEX" not in step and "CONSTANT ROW" not in step
+def reads_a_whole_table(plan: list[str]) -> bool:
+    """Whether a step goes through a table; what an earlier step made may be gone through."""
+    made = {step.split()[-1] for step in plan if step.startswith(("CO-ROUTINE ", "MATERIALIZE "))}
+    scans = [step for step in plan if step.startswith("SCAN ") and step.split()[1] not in made]
+    return any("INDEX" not in step and "CONSTANT ROW" not in step for step in scans)
 
 
 def test_no_statement_of_a_domain_reads_a_whole_table(domain: str, tables: sqlite3.Connection) -> None:
     plans = {statement.name: plan_of(statement, tables) for statement in statements_of(domain)}
     assert len(plans) > 10
-    assert {name: plan for name, plan in plans.items() if any(map(reads_a_whole_table, plan))} == {}
+    assert {name: plan for name, plan in plans.items() if reads_a_whole_table(plan)} == {}
 
 
 @pytest.mark.parametrize("statement", [outbox.ANY_DUE, outbox.CLAIM, inbox.ANY_DUE, inbox.CLAIM_DUE])

@@ -1,8 +1,10 @@
 """Reading orders: one's own, many at once, page by page."""
 
+from dataclasses import replace
+
 import pytest
 
-from domains.orders import OrderStatus, Refused
+from domains.orders import OrderPart, OrderStatus, Refused
 from kernel.database import Observation
 from kernel.ids import new_id
 from kernel.pages import InvalidCursor, PageRequest, encode_cursor
@@ -69,3 +71,13 @@ async def test_orders_are_listed_by_their_status(shop: Shop) -> None:
 async def test_a_cursor_of_another_list_is_refused(shop: Shop, cursor: str) -> None:
     with pytest.raises(InvalidCursor):
         await shop.service.orders_of("alice", None, PageRequest(2, cursor))
+
+
+async def test_parts_that_nobody_asks_for_are_not_read(shop: Shop, observed: list[Observation]) -> None:
+    order = await shop.paid_order(buyer="alice")
+    observed.clear()
+    bare = await shop.service.find_order("alice", id=order.id, parts=frozenset())
+    assert bare == replace(order, lines=(), timeline=())
+    with_lines = await shop.service.orders_of("alice", None, PageRequest(), frozenset({OrderPart.LINES}))
+    assert with_lines.items == [replace(order, timeline=())]
+    assert len(observed) == 1 + 3
