@@ -31,13 +31,16 @@ EVENTS = (
 )
 """What is published in the story."""
 WHEN = ("before", "after")
+COMMITS = tuple(f"commit.{when}:{domain}" for domain in DOMAINS for when in WHEN)
 POINTS = (
-    *(f"commit.{when}:{domain}" for domain in DOMAINS for when in WHEN),
+    *COMMITS,
     *(f"{call}.{when}" for call in ("prepare", "charge", "refund") for when in WHEN),
     *(f"publish.{when}:{event}" for event in EVENTS for when in WHEN),
     *(f"ack.before:{row.domain}/{row.event.__name__}" for rows in SAGA for row in rows if row.event.__name__ in EVENTS),
 )
 """What the story passes; in one process a delivery that returns is acknowledged by that."""
+LATER = (1 / 3, 2 / 3)
+"""How much of the story's commits are over: the first ones are all of the checkout."""
 RECOVERIES = (
     *(("charge.before", point) for point in ("lookup.before", "lookup.after", "void.before", "void.after")),
     *(("charge.after", point) for point in ("lookup.before", "lookup.after")),
@@ -54,7 +57,7 @@ class Prepared:
     at_start: Mapping[str, int]
     in_story: Mapping[str, int]
 
-    def plan(self, point: str, hit: int) -> str:
+    def plan(self, point: str, hit: int = 1) -> str:
         """How to die at the n-th time that the story passes a point."""
         return f"{point}:{self.at_start[point] + hit}"
 
@@ -125,7 +128,17 @@ async def test_a_process_dies_at_a_point_and_the_next_one_makes_everything_right
     prepared: Prepared, tmp_path: Path, point: str
 ) -> None:
     data = Path(shutil.copytree(prepared.data, tmp_path / "data"))
-    assert await deaths_of(data, prepared.carts, prepared.plan(point, 1)) == 1
+    assert await deaths_of(data, prepared.carts, prepared.plan(point)) == 1
+
+
+@pytest.mark.parametrize("share", LATER)
+@pytest.mark.parametrize("point", COMMITS)
+async def test_a_process_dies_later_at_a_commit_and_the_next_one_makes_everything_right(
+    prepared: Prepared, tmp_path: Path, point: str, share: float
+) -> None:
+    data = Path(shutil.copytree(prepared.data, tmp_path / "data"))
+    plan = prepared.plan(point, round(share * prepared.in_story[point]))
+    assert await deaths_of(data, prepared.carts, plan) == 1
 
 
 @pytest.mark.parametrize("points", RECOVERIES, ids=" then ".join)
@@ -145,4 +158,4 @@ async def test_a_process_dies_whichever_time_it_passes_a_point(prepared: Prepare
         data = Path(shutil.copytree(prepared.data, tmp_path / str(hit)))
         survived = not await deaths_of(data, prepared.carts, prepared.plan(point, hit))
         shutil.rmtree(data)
-    assert hit > 1
+    assert hit > max(1, prepared.in_story[point] // 2)
