@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import strawberry
 
@@ -15,7 +16,7 @@ from domains.sellers import SellersService
 from graph.auth import Role, Viewer
 from graph.errors import Code, refusal
 from graph.limits import Limits
-from graph.live import Hub
+from graph.live import Audience, Hub, OneAlone, Source, follow
 from graph.loaders import Loaders
 from graph.ports import Meter, NoMeter, NoRates, OperatorDesk, Rates
 
@@ -44,6 +45,8 @@ class Context(Services):
     viewer: Viewer | None
     cost: int | None = None
     """What the operation costs, once that is known."""
+    audience: Audience | None = None
+    """Who shares this execution of a subscription; None where each subscriber has one alone."""
 
     @classmethod
     def of(cls, services: Services, viewer: Viewer | None) -> Self:
@@ -67,6 +70,10 @@ class Context(Services):
             ),
             viewer=viewer,
         )
+
+    def follow(self, source: Source[Any]) -> AsyncIterator[Any]:
+        """The updates of a subscription to this source."""
+        return follow(self.hub, source, self.audience or OneAlone())
 
     def require_viewer(self) -> Viewer:
         """The viewer; raises UNAUTHENTICATED where nobody signed in."""

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
-from typing import Self, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from graph.ports import Change, Changes
 
 State = TypeVar("State")
 
+NEVER = -1
+"""Before every version."""
+
 
 class Watch:
-    """One client's view of some topics: iterate over it while it is entered, and it never holds more than the newest.
+    """One view of some topics: iterate over it while it is entered, and it never holds more than the newest.
 
-    It keeps at most one pending change per key (the topic, unless told otherwise), so a client that reads slowly costs
-    bounded memory and gets the latest state when it comes back. It yields None where news may have been lost: then
-    everything it watches has to be read again.
+    It keeps at most one pending change per key (the topic, unless told otherwise), so whoever reads slowly costs
+    bounded memory and gets the latest state when it comes back. It yields None where everything it watches has to be
+    read again: `lost` tells whether news may have been lost, or somebody came who knows nothing yet.
     """
 
-    def __init__(self, hub: Hub, topics: Iterable[str], key: Callable[[Change], Hashable]) -> None:
+    def __init__(
+        self, hub: Hub, topics: Iterable[str], key: Callable[[Change], Hashable], size: Callable[[], int]
+    ) -> None:
+        self.lost = False
+        self.size = size
         self._hub = hub
         self._topics = frozenset(topics)
         self._key = key
         self._pending: dict[Hashable, Change] = {}
-        self._read_again = False
+        self._losing = False
+        self._coming = False
         self._closed = False
         self._news = asyncio.Event()
 
@@ -41,10 +51,8 @@ class Watch:
             await self._news.wait()
             if self._closed:
                 return
-            if self._read_again:
-                # What is pending is older than what will be read.
-                self._read_again = False
-                self._pending.clear()
+            if self._losing or self._coming:
+                self.lost, self._losing, self._coming = self._losing, False, False
                 self._rest()
                 yield None
                 continue
@@ -61,8 +69,13 @@ class Watch:
             self._news.set()
 
     def read_again(self) -> None:
-        """Have everything read again."""
-        self._read_again = True
+        """Have everything read again: news may have been lost."""
+        self._losing = True
+        self._news.set()
+
+    def come(self) -> None:
+        """Have everything read for somebody who knows nothing yet."""
+        self._coming = True
         self._news.set()
 
     def close(self) -> None:
@@ -83,9 +96,17 @@ class Hub:
         self._closed = False
         changes.listen(self.receive, self.reread_all)
 
-    def watch(self, *topics: str, key: Callable[[Change], Hashable] = lambda change: change.topic) -> Watch:
-        """A watch of these topics; enter it before the snapshot is read, so that nothing falls between the two."""
-        return Watch(self, topics, key)
+    def watch(
+        self,
+        *topics: str,
+        key: Callable[[Change], Hashable] = lambda change: change.topic,
+        size: Callable[[], int] = lambda: 1,
+    ) -> Watch:
+        """A watch of these topics on behalf of `size` subscriptions.
+
+        Enter it before the snapshot is read, so that nothing falls between the two.
+        """
+        return Watch(self, topics, key, size)
 
     def receive(self, change: Change) -> None:
         """Take a change in."""
@@ -109,7 +130,7 @@ class Hub:
 
     def watchers(self) -> int:
         """How many subscriptions watch something now."""
-        return len(self._entered())
+        return sum(watch.size() for watch in self._entered())
 
     def _entered(self) -> set[Watch]:
         return set().union(*self._watches.values())
@@ -127,17 +148,117 @@ class Hub:
                 del self._watches[topic]
 
 
-async def newer(
-    watch: Watch, seen: int, read: Callable[[], Awaitable[State | None]], version: Callable[[State], int]
-) -> AsyncIterator[State]:
-    """What is read after each change, if it is newer than `seen`, the version of the snapshot.
+@dataclass(frozen=True, kw_only=True)
+class Source(Generic[State]):
+    """What a subscription tells of: things that have versions which only rise."""
 
-    The versions that were read are compared, not those of the changes: what was read may be ahead of its change.
+    topics: Sequence[str]
+    thing: Callable[[Change], Hashable]
+    """Which of the things a change is of."""
+    read: Callable[[Change | None], Awaitable[Sequence[State]]]
+    """What stands after a change; everything for None."""
+    place: Callable[[State], tuple[Hashable, int]]
+    """Which thing a state is of, and its version."""
+    update: Callable[[State, bool], Any]
+    """What subscribers are told; True for a snapshot."""
+
+
+class To(Enum):
+    """Whom an update is for."""
+
+    PRESENT = auto()
+    """Those who have their snapshot."""
+    NEW = auto()
+    """Those who get it now."""
+    ALL = auto()
+
+
+class Audience(Protocol):
+    """Who follows a source; others may come at any time."""
+
+    def size(self) -> int:
+        """How many they are."""
+        ...
+
+    def await_more(self, come: Callable[[], None]) -> None:
+        """Call `come` for whoever comes from here on."""
+        ...
+
+    def admit(self) -> None:
+        """Whoever has come until now is new."""
+        ...
+
+    def address(self, whom: To, thing: Hashable = None) -> bool:
+        """The next update is for these, and about this thing; False where nobody is one of them."""
+        ...
+
+    def settle(self) -> None:
+        """The new are present from here on."""
+        ...
+
+    def dismiss(self) -> None:
+        """The new were told why they cannot be served."""
+        ...
+
+
+class OneAlone:
+    """An audience of one, who was there from the start."""
+
+    def __init__(self) -> None:
+        self._present = False
+
+    def size(self) -> int:
+        return 1
+
+    def await_more(self, come: Callable[[], None]) -> None:
+        """Nobody else will come."""
+
+    def admit(self) -> None:
+        """Nobody else is there."""
+
+    def address(self, whom: To, thing: Hashable = None) -> bool:
+        return whom is To.ALL or self._present is (whom is To.PRESENT)
+
+    def settle(self) -> None:
+        self._present = True
+
+    def dismiss(self) -> None:
+        """It is never new while somebody else is present."""
+
+
+async def follow(hub: Hub, source: Source[State], audience: Audience) -> AsyncIterator[Any]:
+    """A snapshot for whoever comes, and for those who have theirs whatever is newer.
+
+    The versions that were read are compared, not those of the changes: what was read may be ahead of its change. Those
+    who come later read no older than what the others were told: an event goes out after its commit.
     """
-    async for change in watch:
-        if change is not None and change.version <= seen:
-            continue
-        state = await read()
-        if state is not None and version(state) > seen:
-            seen = version(state)
-            yield state
+    seen: dict[Hashable, int] = {}
+    with hub.watch(*source.topics, key=source.thing, size=audience.size) as watch:
+        audience.await_more(watch.come)
+        watch.come()
+        async for change in watch:
+            if change is None:
+                audience.admit()
+            elif change.version <= seen.get(source.thing(change), NEVER):
+                continue
+            try:
+                states = await source.read(change)
+            except Exception as error:
+                if change is not None or watch.lost or not audience.address(To.PRESENT):
+                    audience.address(To.ALL)
+                    raise
+                if audience.address(To.NEW):
+                    yield error
+                    audience.dismiss()
+                continue
+            for state in states:
+                thing, version = source.place(state)
+                if version > seen.get(thing, NEVER):
+                    seen[thing] = version
+                    if audience.address(To.PRESENT, thing):
+                        yield source.update(state, False)
+            if change is None:
+                for state in states:
+                    if audience.address(To.NEW, source.place(state)[0]):
+                        yield source.update(state, True)
+                audience.settle()

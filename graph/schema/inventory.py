@@ -12,10 +12,12 @@ from domains import inventory
 from graph.auth import Role
 from graph.context import Context, Info
 from graph.errors import Code, refusal
+from graph.live import Source
 from graph.nodes import NotAnId, decode_id
-from graph.ports import book_topic
+from graph.ports import Change, book_topic
 from graph.schema.errors import Error, InvalidField, ListingNotFound, StaleVersion, not_an_id, said
 from graph.schema.scalars import ISBN, Money
+from graph.sharing import SHARED_BY_EVERYBODY
 from kernel import money
 from kernel.errors import InvalidField as InvalidFieldProblem
 from kernel.errors import StaleVersion as StaleVersionProblem
@@ -163,7 +165,8 @@ class StockUpdate:
 @strawberry.type
 class InventorySubscription:
     @strawberry.subscription(
-        description="Watch what can be bought of books: first how each stands, then every change. Open to everybody."
+        description="Watch what can be bought of books: first how each stands, then every change. Open to everybody.",
+        metadata=SHARED_BY_EVERYBODY,
     )
     async def stock_updates(
         self, info: Info, isbns: Annotated[list[ISBN], strawberry.argument(description="The books, 1 to 100.")]
@@ -171,23 +174,22 @@ class InventorySubscription:
         books = list(dict.fromkeys(isbns))
         if not 1 <= len(books) <= BOOKS_PER_SUBSCRIPTION:
             raise refusal(Code.BAD_USER_INPUT, f"Watch between 1 and {BOOKS_PER_SUBSCRIPTION} books at a time.")
-        return _watch_stock(info.context, books)
+        return info.context.follow(_stock_of(info.context, books))
 
 
-async def _watch_stock(context: Context, isbns: list[ISBN]) -> AsyncIterator[StockUpdate]:
-    seen: dict[str, int] = {}
-    with context.hub.watch(*map(book_topic, isbns)) as watch:
+def _stock_of(context: Context, isbns: list[ISBN]) -> Source[BookStock]:
+    """Changes are told from the event: the read model of the catalog may lag behind it."""
+
+    async def read(change: Change | None) -> list[BookStock]:
+        if change is not None:
+            return [BookStock.of(cast(inventory.BookStock, change.payload))]
         found = await context.inventory.find_stock(isbns)
-        for isbn in isbns:
-            stock = BookStock.of(found[isbn]) if isbn in found else BookStock.nothing(isbn)
-            seen[isbn] = stock.version
-            yield StockUpdate.of(stock, is_snapshot=True)
-        async for change in watch:
-            if change is None:
-                current = (await context.inventory.find_stock(isbns)).values()
-            else:
-                current = [cast(inventory.BookStock, change.payload)]
-            for figures in current:
-                if figures.version > seen[figures.isbn]:
-                    seen[figures.isbn] = figures.version
-                    yield StockUpdate.of(BookStock.of(figures), is_snapshot=False)
+        return [BookStock.of(found[isbn]) if isbn in found else BookStock.nothing(isbn) for isbn in isbns]
+
+    return Source(
+        topics=[book_topic(isbn) for isbn in isbns],
+        thing=lambda change: cast(inventory.BookStock, change.payload).isbn,
+        read=read,
+        place=lambda stock: (stock.isbn, stock.version),
+        update=lambda stock, is_snapshot: StockUpdate.of(stock, is_snapshot=is_snapshot),
+    )

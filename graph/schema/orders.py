@@ -14,13 +14,14 @@ from domains import orders
 from domains.orders import OrderAction, OrderStatus, PaymentStatus
 from graph.context import Context, Info
 from graph.errors import Code, refusal
-from graph.live import newer
+from graph.live import Source
 from graph.nodes import NotAnId, decode_id, encode_id
 from graph.ports import Change, buyer_topic, order_topic
 from graph.schema.catalog import Book, Offer, Seller, find_book, find_offer, find_seller
 from graph.schema.nodes import Node
 from graph.schema.refunds import Refund
 from graph.schema.scalars import ISBN, Money
+from graph.sharing import SHARED_BY_VIEWER
 from kernel.books import Grade
 from kernel.pages import PageRequest
 
@@ -105,8 +106,8 @@ class Order(Node):
     timeline: list[TimelineEntry] = strawberry.field(description="Every step of its way so far, in order.")
     actions: list[OrderAction] = strawberry.field(description="What its buyer may do with it now.")
     cancel_reason: str | None = strawberry.field(
-        description="Why it was cancelled: in the words of whoever did it, or CANCELLED_BY_BUYER where there are none, or "
-        "OUT_OF_STOCK. Null unless it was."
+        description="Why it was cancelled: in the words of whoever did it, or CANCELLED_BY_BUYER where there are none, "
+        "or OUT_OF_STOCK. Null unless it was."
     )
     order: strawberry.Private[orders.Order]
 
@@ -207,7 +208,10 @@ class OrderUpdate:
 
 @strawberry.type
 class OrdersSubscription:
-    @strawberry.subscription(description="Watch one of the viewer's orders: first how it stands, then every change.")
+    @strawberry.subscription(
+        description="Watch one of the viewer's orders: first how it stands, then every change.",
+        metadata=SHARED_BY_VIEWER,
+    )
     async def order_updates(
         self, info: Info, order_id: Annotated[strawberry.ID, strawberry.argument(description="The order's global id.")]
     ) -> AsyncIterator[OrderUpdate]:
@@ -218,49 +222,47 @@ class OrdersSubscription:
             order = None
         if order is None:
             raise refusal(Code.NOT_FOUND, "The viewer has no such order.")
-        return _watch_order(info.context, order)
+        return info.context.follow(_one_order(info.context, order))
 
     @strawberry.subscription(
-        description="Watch all orders of the viewer: first how the latest 20 stand, oldest first, then every change."
+        description="Watch all orders of the viewer: first how the latest 20 stand, oldest first, then every change.",
+        metadata=SHARED_BY_VIEWER,
     )
     async def my_orders(self, info: Info) -> AsyncIterator[OrderUpdate]:
-        return _watch_orders(info.context, info.context.require_viewer().subject)
+        return info.context.follow(_orders_of(info.context, info.context.require_viewer().subject))
 
 
-async def _watch_order(context: Context, order: orders.Order) -> AsyncIterator[OrderUpdate]:
-    async def read() -> orders.Order | None:
-        return await context.orders.find_order(order.buyer_id, id=order.id)
+def _one_order(context: Context, order: orders.Order) -> Source[orders.Order]:
+    async def read(change: Change | None) -> list[orders.Order]:
+        return [await context.orders.find_order(order.buyer_id, id=order.id) or order]
 
-    with context.hub.watch(order_topic(order.id)) as watch:
-        snapshot = await read() or order
-        yield OrderUpdate.snapshot(snapshot)
-        async for changed in newer(watch, snapshot.version, read, lambda found: found.version):
-            yield OrderUpdate.of(changed)
+    return Source(
+        topics=[order_topic(order.id)],
+        thing=lambda change: order.id,
+        read=read,
+        place=_place,
+        update=_told,
+    )
 
 
-async def _watch_orders(context: Context, buyer_id: str) -> AsyncIterator[OrderUpdate]:
-    async def latest() -> list[orders.Order]:
-        page = await context.orders.orders_of(buyer_id, None, PageRequest())
-        return list(reversed(page.items))
+def _orders_of(context: Context, buyer_id: str) -> Source[orders.Order]:
+    async def read(change: Change | None) -> list[orders.Order]:
+        if change is None:
+            page = await context.orders.orders_of(buyer_id, None, PageRequest())
+            return list(reversed(page.items))
+        found = await context.orders.find_order(buyer_id, id=_order_id(change))
+        return [found] if found else []
 
-    seen: dict[UUID, int] = {}
-    with context.hub.watch(buyer_topic(buyer_id), key=_order_id) as watch:
-        for order in await latest():
-            seen[order.id] = order.version
-            yield OrderUpdate.snapshot(order)
-        async for change in watch:
-            if change is None:
-                current = await latest()
-            elif change.version > seen.get(_order_id(change), 0):
-                found = await context.orders.find_order(buyer_id, id=_order_id(change))
-                current = [found] if found else []
-            else:
-                continue
-            for order in current:
-                if order.version > seen.get(order.id, 0):
-                    seen[order.id] = order.version
-                    yield OrderUpdate.of(order)
+    return Source(topics=[buyer_topic(buyer_id)], thing=_order_id, read=read, place=_place, update=_told)
 
 
 def _order_id(change: Change) -> UUID:
     return cast(UUID, change.payload)
+
+
+def _place(order: orders.Order) -> tuple[UUID, int]:
+    return order.id, order.version
+
+
+def _told(order: orders.Order, is_snapshot: bool) -> OrderUpdate:
+    return OrderUpdate.snapshot(order) if is_snapshot else OrderUpdate.of(order)

@@ -13,14 +13,15 @@ from domains import sellers
 from graph.auth import Role
 from graph.context import Context, Info
 from graph.errors import Code, refusal
-from graph.live import newer
+from graph.live import Source
 from graph.nodes import NotAnId, decode_id, encode_id
-from graph.ports import seller_topic
+from graph.ports import Change, seller_topic
 from graph.schema.catalog import Book, Offer, Seller, find_book, find_offer, find_seller
 from graph.schema.connections import After, Connection, First, connect, empty_page, page_request
 from graph.schema.inventory import ListingStock
 from graph.schema.nodes import Node
 from graph.schema.scalars import ISBN, Money
+from graph.sharing import SHARED_BY_VIEWER
 from kernel.books import Grade
 
 
@@ -183,22 +184,27 @@ class SaleUpdate:
 class SellersSubscription:
     @strawberry.subscription(
         description="Watch the viewer's desk as a seller: first how it stands, then every change of the profile or the "
-        "statistics. Needs the role SELLER and a registered seller."
+        "statistics. Needs the role SELLER and a registered seller.",
+        metadata=SHARED_BY_VIEWER,
     )
     async def sales(self, info: Info) -> AsyncIterator[SaleUpdate]:
         viewer = info.context.require_role(Role.SELLER)
         seller = await info.context.sellers.seller_of(viewer.subject)
         if seller is None:
             raise refusal(Code.NOT_FOUND, "Register as a seller first.")
-        return _watch_desk(info.context, seller)
+        return info.context.follow(_desk_of(info.context, seller))
 
 
-async def _watch_desk(context: Context, seller: sellers.Seller) -> AsyncIterator[SaleUpdate]:
-    async def read() -> sellers.Seller | None:
-        return await context.sellers.seller_of(seller.owner_id)
+def _desk_of(context: Context, seller: sellers.Seller) -> Source[sellers.Seller]:
+    async def read(change: Change | None) -> list[sellers.Seller]:
+        return [await context.sellers.seller_of(seller.owner_id) or seller]
 
-    with context.hub.watch(seller_topic(seller.id)) as watch:
-        snapshot = await read() or seller
-        yield SaleUpdate(desk=SellerDesk(own=snapshot), version=snapshot.version, is_snapshot=True)
-        async for changed in newer(watch, snapshot.version, read, lambda found: found.version):
-            yield SaleUpdate(desk=SellerDesk(own=changed), version=changed.version, is_snapshot=False)
+    return Source(
+        topics=[seller_topic(seller.id)],
+        thing=lambda change: seller.id,
+        read=read,
+        place=lambda found: (found.id, found.version),
+        update=lambda found, is_snapshot: SaleUpdate(
+            desk=SellerDesk(own=found), version=found.version, is_snapshot=is_snapshot
+        ),
+    )

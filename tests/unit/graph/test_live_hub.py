@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 
-from graph.live import Hub, Watch, newer
+from graph.live import Hub, OneAlone, Source, Watch, follow
 from graph.ports import Change
+from tests.conftest import wait_until
 
 
 class Feed:
@@ -86,15 +87,29 @@ async def test_whoever_left_is_forgotten() -> None:
     assert hub.watched() == set()
 
 
-async def test_after_lost_news_everything_is_read_again_and_nothing_older_passed_on() -> None:
+async def test_after_lost_news_everything_is_read_again() -> None:
     feed, hub = opened()
     with hub.watch("a") as watch:
         feed.tell("a", 1)
         feed.lose()
-        feed.tell("a", 2)
         assert await taken(watch, 1) == [None]
-        feed.tell("a", 3)
-        assert await taken(watch, 1) == [Change("a", 3)]
+        assert watch.lost
+        assert await taken(watch, 1) == [Change("a", 1)]
+
+
+async def test_everything_is_read_for_somebody_who_comes_later() -> None:
+    feed, hub = opened()
+    with hub.watch("a") as watch:
+        feed.tell("a", 1)
+        watch.come()
+        assert await taken(watch, 2) == [None, Change("a", 1)]
+        assert not watch.lost
+
+
+async def test_a_watch_counts_as_many_as_it_is_for() -> None:
+    _, hub = opened()
+    with hub.watch("a", "b"), hub.watch("b", size=lambda: 5):
+        assert hub.watchers() == 6
 
 
 async def test_a_closed_hub_ends_what_is_watched_and_what_will_be() -> None:
@@ -107,78 +122,97 @@ async def test_a_closed_hub_ends_what_is_watched_and_what_will_be() -> None:
 
 
 class Versions:
-    """A state whose version rises with each read, as if somebody changed it between two."""
+    """One thing whose version rises with each read, as if somebody changed it between two."""
 
     def __init__(self, *versions: int) -> None:
         self.versions = list(versions)
 
-    async def read(self) -> int:
-        return self.versions.pop(0)
+    def source(self, key: Callable[[Change], Hashable] = lambda change: "a") -> Source[int]:
+        return Source(topics=["a"], thing=key, read=self._read, place=lambda version: ("a", version), update=_told)
+
+    async def _read(self, change: Change | None) -> list[int]:
+        return [self.versions.pop(0)]
 
 
-async def followed(watch: Watch, seen: int, state: Versions, count: int) -> list[int]:
-    found: list[int] = []
+def _told(version: int, is_snapshot: bool) -> str:
+    return f"{version}, a snapshot" if is_snapshot else f"{version}"
+
+
+def alone(hub: Hub, source: Source[int]) -> AsyncIterator[str]:
+    return follow(hub, source, OneAlone())
+
+
+async def told(updates: AsyncIterator[str], count: int) -> list[str]:
     async with asyncio.timeout(5):
-        async for version in newer(watch, seen, state.read, int):
-            found.append(version)
-            if len(found) == count:
-                return found
-    return found
+        return [await anext(updates) for _ in range(count)]
 
 
-async def test_a_change_between_subscribing_and_the_snapshot_is_not_sent_twice() -> None:
+async def test_a_change_while_the_snapshot_is_read_is_not_told_twice() -> None:
     feed, hub = opened()
     state = Versions(2, 3)
-    with hub.watch("a") as watch:
-        feed.tell("a", 2)
-        snapshot = await state.read()
-        feed.tell("a", 3)
-        assert await followed(watch, snapshot, state, 1) == [3]
+    updates = alone(hub, state.source())
+    assert await told(updates, 1) == ["2, a snapshot"]
+    feed.tell("a", 2)
+    feed.tell("a", 3)
+    assert await told(updates, 1) == ["3"]
 
 
-async def test_a_read_ahead_of_its_change_is_sent_once() -> None:
+async def test_a_read_ahead_of_its_change_is_told_once() -> None:
     feed, hub = opened()
-    state = Versions(5, 6)
-    with hub.watch("a", key=lambda change: change.version) as watch:
-        for version in (3, 4, 5, 6):
-            feed.tell("a", version)
-        assert await followed(watch, 2, state, 2) == [5, 6]
+    state = Versions(2, 5, 6)
+    updates = alone(hub, state.source())
+    await told(updates, 1)
+    for version in (3, 4, 5, 6):
+        feed.tell("a", version)
+        if version == 3:
+            assert await told(updates, 1) == ["5"]
+    assert await told(updates, 1) == ["6"]
     assert state.versions == []
 
 
 async def test_a_read_behind_its_change_is_not_taken_for_it() -> None:
     feed, hub = opened()
-    state = Versions(2, 3)
-    with hub.watch("a", key=lambda change: change.version) as watch:
-        for version in (3, 4):
-            feed.tell("a", version)
-        assert await followed(watch, 2, state, 1) == [3]
+    state = Versions(2, 2, 3)
+    updates = alone(hub, state.source())
+    await told(updates, 1)
+    feed.tell("a", 3)
+    following = asyncio.create_task(told(updates, 1))
+
+    async def is_read() -> bool:
+        return len(state.versions) == 1
+
+    await wait_until(is_read)
+    feed.tell("a", 3)
+    assert await following == ["3"]
 
 
-async def test_reading_again_passes_on_only_what_is_newer() -> None:
+async def test_reading_again_tells_only_what_is_newer() -> None:
     feed, hub = opened()
-    with hub.watch("a") as watch:
+    state = Versions(2, 2, 3)
+    updates = alone(hub, state.source())
+    await told(updates, 1)
+    feed.lose()
+    following = asyncio.create_task(told(updates, 1))
 
-        async def read() -> int:
-            if watch in told:
-                return 3
-            told.append(watch)
-            feed.tell("a", 3)
-            return 2
+    async def is_read() -> bool:
+        return len(state.versions) == 1
 
-        told: list[Watch] = []
-        feed.lose()
-        async with asyncio.timeout(5):
-            assert await anext(newer(watch, 2, read, int)) == 3
+    await wait_until(is_read)
+    feed.lose()
+    assert await following == ["3"]
 
 
-async def test_a_change_whose_state_is_gone_is_passed_over() -> None:
+async def test_a_state_that_is_gone_is_passed_over() -> None:
     feed, hub = opened()
+    states = [[1], []]
 
-    async def nothing() -> int | None:
-        hub.close()
-        return None
+    async def read(change: Change | None) -> list[int]:
+        if len(states) == 1:
+            hub.close()
+        return states.pop(0)
 
-    with hub.watch("a") as watch:
-        feed.tell("a", 1)
-        assert [version async for version in newer(watch, 0, nothing, int)] == []
+    source = Source(topics=["a"], thing=lambda change: "a", read=read, place=lambda found: ("a", found), update=_told)
+    updates = alone(hub, source)
+    await told(updates, 1)
+    feed.tell("a", 2)
+    assert [update async for update in updates] == []
