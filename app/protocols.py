@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import struct
+from typing import Any, cast
 
 import orjson
 import uvicorn
@@ -13,6 +14,7 @@ from uvicorn.server import ServerState
 
 from graph.errors import Code, refusal
 from graph.limits import Limits
+from graph.shared_socket import WRITE_TEXT
 
 MINUTE_SECONDS = 60.0
 LINGER_SECONDS = 1.0
@@ -239,6 +241,24 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         else:
             self.conn.data_to_send()
 
+    async def receive(self) -> Any:
+        """The next message, once what was said before has been read: a client that does not read starts nothing."""
+        await self.writable.wait()
+        return await super().receive()
+
+    async def run_asgi(self) -> None:
+        if not self.conn.extensions:  # which would have a say in what is written
+            cast(Any, self.scope)["extensions"][WRITE_TEXT] = self.write_text
+        await super().run_asgi()
+
+    def write_text(self, head: bytes, body: bytes) -> bool:
+        """Write a text message of two parts at once; False while the client has too much to read already."""
+        if not self.writable.is_set():
+            return False
+        if not self.close_sent and not self.transport.is_closing():
+            self.transport.write(b"".join((_frame_head(len(head) + len(body)), head, body)))
+        return True
+
     async def send(self, message: Any) -> None:
         await super().send(message)
         if message["type"] == "websocket.close":
@@ -255,6 +275,13 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+
+def _frame_head(length: int) -> bytes:
+    """What comes before a text of so many bytes in a frame of its own."""
+    if length < 126:
+        return bytes((0x81, length))
+    return struct.pack("!BBH", 0x81, 126, length) if length < 1 << 16 else struct.pack("!BBQ", 0x81, 127, length)
 
 
 def _is_text(parts: list[bytes]) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 from graphql import OperationDefinitionNode
@@ -30,17 +29,17 @@ def operation_label(document: str, name: str | None) -> str | None:
     return named[1] if named else None
 
 
-DEADLINE: ContextVar[asyncio.Timeout | None] = ContextVar("deadline", default=None)
-"""When the operation of this task is broken off, where it has a task of its own."""
+LASTS: ContextVar[Callable[[], object] | None] = ContextVar("lasts", default=None)
+"""What is to be called when the operation of this task turns out to run for as long as its client likes."""
 
 
 class LetSubscriptionsRun(SchemaExtension):
-    """Takes the deadline from a subscription, which runs for as long as its client likes."""
+    """Says of a subscription that it lasts."""
 
     def on_execute(self) -> Iterator[None]:
-        deadline = DEADLINE.get()
-        if deadline is not None and self.execution_context.operation_type is OperationType.SUBSCRIPTION:
-            deadline.reschedule(None)
+        lasts = LASTS.get()
+        if lasts is not None and self.execution_context.operation_type is OperationType.SUBSCRIPTION:
+            lasts()
         yield
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -23,7 +23,7 @@ from graph.auth import TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer
 from graph.context import Context
 from graph.errors import TIMEOUT_MESSAGE, Code, refusal
 from graph.limits import Limits
-from graph.operation import DEADLINE, operation_label
+from graph.operation import LASTS, operation_label
 from graph.ports import Rates
 from graph.rates import address_of, patience
 from kernel.clock import utc_now
@@ -37,6 +37,8 @@ FORBIDDEN = 4403
 
 TOO_MANY = 4429
 MINUTE_SECONDS = 60.0
+EXECUTED_AT_A_TIME = 4
+"""How many queries and mutations of a socket are executed, or wait for it to read their results."""
 
 _log = log(__name__)
 
@@ -62,6 +64,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._counted: str | None = None
         self._minute = 0.0
         self._messages = 0
+        self._turns = asyncio.Semaphore(EXECUTED_AT_A_TIME)
         assert isinstance(self.websocket, ASGIWebSocketAdapter)
         self._address = address_of(self.websocket.ws.scope, self.view.limits.trusted_proxies)
 
@@ -111,9 +114,12 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         started = perf_counter()
         outcome = "cancelled"
         try:
-            async with asyncio.timeout(self.view.limits.query_seconds) as deadline:
-                DEADLINE.set(deadline)
-                await super().run_operation(operation)
+            with ExitStack() as turn:
+                await self._turns.acquire()
+                turn.callback(self._turns.release)
+                async with asyncio.timeout(self.view.limits.query_seconds) as deadline:
+                    LASTS.set(lambda: (deadline.reschedule(None), turn.close()))
+                    await super().run_operation(operation)
             outcome = "ended"
         except TimeoutError:
             outcome = Code.TIMEOUT.value

@@ -25,10 +25,12 @@ class Slow:
     def __init__(self) -> None:
         self.begun = 0
         self.broken_off = 0
+        self.most = 0
 
     def __getattr__(self, name: str) -> Any:
         async def work(*_: object, **__: object) -> None:
             self.begun += 1
+            self.most = max(self.most, self.begun - self.broken_off)
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
@@ -100,6 +102,17 @@ async def test_a_query_on_a_websocket_has_no_more_time_and_a_subscription_has(ma
         assert slow.broken_off == slow.begun == 2
         await buyer.buy(await market.offer())
         assert (await client.receive())["id"] == "lasting"
+
+
+async def test_a_websocket_executes_a_few_queries_at_a_time_and_the_others_after_them(market: Market) -> None:
+    slow: Any = Slow()
+    async with listening(market, hurried(market, catalog=slow)) as url, connected(url) as client:
+        await client.initialise()
+        for number in range(10):
+            await client.subscribe("{ books { nodes { isbn } } }", str(number))
+        messages = [await client.receive() for _ in range(10)]
+    assert {message["payload"][0]["extensions"]["code"] for message in messages} == {"TIMEOUT"}
+    assert (slow.begun, slow.broken_off, slow.most) == (10, 10, 4)
 
 
 async def test_a_checkout_whose_buyer_was_not_told_in_time_is_done_once(market: Market) -> None:
