@@ -137,10 +137,10 @@ def token(
     Example: bookstall token --as alice --role seller
     """
     settings = load(data=data)
-    from app.data_folder import DataFolder
+    from app.data_folder import issuer_of
 
     try:
-        typer.echo(DataFolder(settings.data).issuer().issue(name, role))
+        typer.echo(issuer_of(settings).issue(name, role))
     except ValueError as error:
         raise Complaint(str(error)) from None
 

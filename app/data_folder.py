@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from app.complaint import Complaint
+from app.settings import Settings
 from graph.auth import EmbeddedIssuer, KeyUnreadable
 
 
@@ -82,3 +83,10 @@ class DataFolder:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
+
+
+def issuer_of(settings: Settings) -> EmbeddedIssuer:
+    """Who issues the tokens here, by the key in the data folder; raises Complaint where a provider does."""
+    if not settings.issues_its_tokens:
+        raise Complaint(f"tokens come from {settings.oidc_issuer}: get one there")
+    return DataFolder(settings.data).issuer()

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aio_pika
+import httpx
 from aio_pika.exceptions import AMQPError
 
 from app.complaint import Complaint
 from app.data_folder import DataFolder
+from app.oidc import KeysNotFetched, fetch_keys
 from app.process import console
 from app.settings import DOMAINS, IN_PROCESS, InvalidSetting, Settings
 from app.wiring import routes, stripe_account
@@ -60,6 +62,8 @@ async def look(settings: Settings, processes: int | None = None) -> list[Finding
     checks: list[Coroutine[Any, Any, Finding]] = [_database(settings, domain) for domain in DOMAINS]
     if not settings.owns_its_databases:
         checks += [_connections(settings, domains, processes) for domains in _by_server(settings)]
+    if not settings.issues_its_tokens:
+        checks.append(_issuer(settings))
     checks += [_broker(settings), _cache(settings), _payments(settings)]
     return [*_at_once(settings, processes), *await asyncio.gather(*checks)]
 
@@ -68,7 +72,8 @@ def _at_once(settings: Settings, processes: int) -> Iterable[Finding]:
     yield _processes(settings, processes)
     yield _time_limits(settings)
     yield _folder(settings.data)
-    yield _key(settings.data)
+    if settings.issues_its_tokens:
+        yield _key(settings.data)
 
 
 def _processes(settings: Settings, processes: int) -> Finding:
@@ -111,6 +116,17 @@ def _key(path: Path) -> Finding:
     except Complaint as error:
         return Finding("token key", False, str(error))
     return Finding("token key", True, f"{path / KEY_FILE} can be read")
+
+
+async def _issuer(settings: Settings) -> Finding:
+    async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
+        try:
+            keys = await fetch_keys(client, settings.oidc_jwks_url, settings.oidc_answer_seconds)
+        except KeysNotFetched as error:
+            doubt = "is BOOKSTALL_OIDC_JWKS_URL right, can it be reached?"
+            return Finding("token keys", False, f"cannot be fetched ({error}): {doubt}")
+    count, algorithms = len({name for name, _ in keys}), sorted({algorithm for _, algorithm in keys})
+    return Finding("token keys", True, f"{count} of {settings.oidc_issuer}, for {', '.join(algorithms)}")
 
 
 async def _database(settings: Settings, domain: str) -> Finding:
@@ -209,9 +225,9 @@ async def _cache(settings: Settings) -> Finding:
 
 
 async def _payments(settings: Settings) -> Finding:
+    if settings.payments == "none":
+        return Finding("payments", True, "nobody takes money: nothing can be bought")
     if settings.payments == "mock":
-        if settings.production:
-            return Finding("payments", False, "the mock provider takes no money: set BOOKSTALL_PAYMENTS to stripe")
         return Finding("payments", True, "the mock provider, which takes no money")
     from stripe import AuthenticationError, StripeError
 

@@ -17,7 +17,7 @@ from app.worker import sender
 from graph.auth import Role
 from graph.headers import header_middleware
 from graph.http import build_graph_app
-from graph.pages import graphiql_routes
+from graph.pages import IssueToken, graphiql_routes
 
 PAGE_ROLE = Role.SELLER
 """What GraphiQL's session may do beside buying: its last example tab sells a book."""
@@ -25,16 +25,23 @@ PAGE_ROLE = Role.SELLER
 
 def gateway(shop: Shop) -> Starlette:
     """The application of one gateway process."""
-    buyer, origins = shop.settings.sample_buyer, shop.settings.origins
+    origins, explorable = shop.settings.origins, shop.services.limits.explorable
     return Starlette(
         routes=[
-            *build_graph_app(shop.services, shop.issuer, allowed_origins=origins),
-            *(graphiql_routes(lambda: shop.issuer.issue(buyer, PAGE_ROLE)) if shop.settings.explorable else ()),
+            *build_graph_app(shop.services, shop.verifier, allowed_origins=origins),
+            *(graphiql_routes(_session_of(shop)) if explorable else ()),
             *payment_routes(shop),
             *watching_routes(shop),
         ],
         middleware=header_middleware(origins),
     )
+
+
+def _session_of(shop: Shop) -> IssueToken | None:
+    """How GraphiQL gets its token: not at all where a provider issues them."""
+    if not shop.settings.issues_its_tokens:
+        return None
+    return lambda: shop.issuer.issue(shop.settings.sample_buyer, PAGE_ROLE)
 
 
 def run_gateway(settings: Settings, *, workers: int, inherits: str | None) -> None:

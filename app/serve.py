@@ -92,8 +92,11 @@ def _announce(settings: Settings, listening: socket.socket) -> None:
     url = url_of(listening)
     option = escape(f" --data {shlex.quote(str(settings.data))}")
     console.print(f"[bold green]Bookstall is ready[/], its data are in {escape(str(settings.data))}", soft_wrap=True)
-    console.print(f"  GraphiQL  [bold]{url}/graphiql[/]  (signed in as {settings.sample_buyer})", soft_wrap=True)
+    if settings.limits().explorable:
+        signed_in = f"signed in as {settings.sample_buyer}" if settings.issues_its_tokens else "without a token"
+        console.print(f"  GraphiQL  [bold]{url}/graphiql[/]  ({signed_in})", soft_wrap=True)
     console.print(f"  GraphQL   {url}/graphql  (HTTP and websocket)")
-    console.print(f"  Demo      .venv/bin/bookstall demo --url {url}{option}", soft_wrap=True)
-    console.print(f"  Token     .venv/bin/bookstall token --as {settings.sample_buyer}{option}", soft_wrap=True)
+    if settings.issues_its_tokens:
+        console.print(f"  Demo      .venv/bin/bookstall demo --url {url}{option}", soft_wrap=True)
+        console.print(f"  Token     .venv/bin/bookstall token --as {settings.sample_buyer}{option}", soft_wrap=True)
     console.print("Stop with Ctrl-C.")

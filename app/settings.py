@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.complaint import Complaint
+from app.production import unfit
 from graph.limits import Limits
 from kernel.fail_points import NONE as NO_FAIL_POINT
 from kernel.fail_points import planned
@@ -24,6 +25,7 @@ EMBEDDED_DATABASES = "sqlite"
 IN_PROCESS = "inprocess"
 NO_STRIPE = "none"
 NO_ORIGINS = "none"
+NO_OIDC = "none"
 POSTGRESQL = ("postgresql://", "postgres://")
 
 
@@ -77,8 +79,24 @@ class Settings(Limits, BaseSettings):
     """How long after paying a buyer may cancel; an operator always may."""
     key_hours: Annotated[int, Field(ge=1, le=168)] = 24
     """How long the answer of an idempotency key is kept."""
-    payments: Literal["mock", "stripe"] = "mock"
-    """Who takes the money; the mock provider moves none."""
+    oidc_issuer: str = NO_OIDC
+    """Whose tokens are good, as their `iss` says; without it they are signed with a key in the data folder."""
+    oidc_jwks_url: str = NO_OIDC
+    """Where this issuer publishes its keys."""
+    oidc_audience: Annotated[str, Field(min_length=1)] = "bookstall"
+    """What the issuer calls this marketplace in a token's `aud`."""
+    oidc_roles_claim: Annotated[str, Field(min_length=1)] = "roles"
+    """The claim with the list of roles, by its name or by a path with dots."""
+    oidc_role_prefix: str = NO_OIDC
+    """What the issuer writes before `seller` and `operator`."""
+    oidc_keep_seconds: Annotated[float, Field(gt=0, le=86400)] = 600.0
+    """How old the issuer's keys may be before they are fetched again."""
+    oidc_floor_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    """How long after one fetch of keys the next may follow."""
+    oidc_answer_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
+    """How long the issuer may take to answer."""
+    payments: Literal["mock", "stripe", "none"] = "mock"
+    """Who takes the money; the mock provider moves none, and with `none` nothing can be bought."""
     stripe_key: Annotated[SecretStr, Field(validate_default=True)] = SecretStr(NO_STRIPE)
     """The secret or restricted key of the account."""
     stripe_webhook_secret: Annotated[SecretStr, Field(validate_default=True)] = SecretStr(NO_STRIPE)
@@ -123,6 +141,20 @@ class Settings(Limits, BaseSettings):
             if origins != NO_ORIGINS and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", origin.strip()):
                 raise ValueError(f"{origin.strip()!r} is no origin such as https://shop.example")
         return origins
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _as_tokens_write_it(cls, issuer: str) -> str:
+        if not re.fullmatch(r"[!-~]{1,255}", issuer):
+            raise ValueError("the issuer is written as in `iss`: usually a URL, without spaces")
+        return issuer
+
+    @field_validator("oidc_jwks_url")
+    @classmethod
+    def _of_keys(cls, url: str) -> str:
+        if url != NO_OIDC and not (re.fullmatch(r"https?://[^\s/@]+/\S*", url) and urlsplit(url).hostname):
+            raise ValueError("the URL begins with https:// and names the JWK set")
+        return url
 
     @field_validator("currency")
     @classmethod
@@ -185,6 +217,16 @@ class Settings(Limits, BaseSettings):
             raise ValueError("a sender has no line breaks")
         return sender
 
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        """Raises InvalidSetting itself, which says whose fault it is."""
+        if (self.oidc_issuer == NO_OIDC) != (self.oidc_jwks_url == NO_OIDC):
+            missing = "ISSUER" if self.oidc_issuer == NO_OIDC else "JWKS_URL"
+            raise InvalidSetting(f"BOOKSTALL_OIDC_{missing}: an issuer and where its keys are belong together")
+        for name, reason in unfit(self) if self.production else ():
+            raise InvalidSetting(f"BOOKSTALL_{name}: {reason}")
+        return self
+
     @classmethod
     def load(cls, **options: Any) -> Self:
         """From the environment, overridden by the options that are not None; raises InvalidSetting."""
@@ -202,8 +244,9 @@ class Settings(Limits, BaseSettings):
         return () if named == NO_ORIGINS else tuple(origin.strip() for origin in named.split(","))
 
     def limits(self) -> Limits:
-        """How much clients may ask for."""
-        return Limits(**{name: getattr(self, name) for name in Limits.model_fields})
+        """How much clients may ask for; in production they explore only where a setting says so."""
+        explorable = self.explorable and not (self.production and "explorable" not in self.model_fields_set)
+        return Limits(**{name: getattr(self, name) for name in Limits.model_fields} | {"explorable": explorable})
 
     def database_of(self, domain: str) -> str:
         """The URL of a domain's database."""
@@ -211,6 +254,11 @@ class Settings(Limits, BaseSettings):
             return f"sqlite:///{quote(str((self.data / f'{domain}.db').resolve()))}"
         url = self.database_url.get_secret_value().replace("{domain}", domain)
         return f"postgresql://{url.partition('://')[2]}"
+
+    @property
+    def issues_its_tokens(self) -> bool:
+        """Whether tokens are signed with a key in the data folder rather than by a provider."""
+        return self.oidc_issuer == NO_OIDC
 
     @property
     def owns_its_databases(self) -> bool:

@@ -14,17 +14,18 @@ from app.live_feed import LiveFeed, NoFeed
 from app.mail import EmlFiles
 from app.metrics import Metrics
 from app.neighbours import StockOfInventory, TitlesOfCatalog
+from app.oidc import OidcVerifier, ProviderKeys
 from app.operators import OperatorsDesk
-from app.payments import MockPayments, WatchedPayments
+from app.payments import MockPayments, NoPayments, WatchedPayments
 from app.rates import open_rates
-from app.settings import DOMAINS, IN_PROCESS, NO_STRIPE, Settings
+from app.settings import DOMAINS, IN_PROCESS, NO_OIDC, NO_STRIPE, Settings
 from app.subscriptions import SAGA
 from domains.catalog import CatalogService
 from domains.inventory import InventoryService
 from domains.notifications import NotificationsService
 from domains.orders import OrdersService, Patience, PaymentProvider
 from domains.sellers import SellersService
-from graph.auth import EmbeddedIssuer
+from graph.auth import EmbeddedIssuer, Expected, TokenVerifier
 from graph.context import Services
 from graph.live import Hub
 from kernel.cache import Cache, CacheUnavailable, InProcessCache
@@ -57,7 +58,14 @@ class Shop:
     services: Services
     payments: PaymentProvider
     meter: Metrics
-    issuer: EmbeddedIssuer
+    verifier: TokenVerifier
+
+    @property
+    def issuer(self) -> EmbeddedIssuer:
+        """Who issues the tokens here; raises Complaint where a provider does."""
+        if not isinstance(self.verifier, EmbeddedIssuer):
+            raise Complaint(f"tokens come from {self.settings.oidc_issuer}: get one there")
+        return self.verifier
 
     async def reclaim(self) -> None:
         """Makes due at once what a process had claimed that died, instead of when its leases end.
@@ -134,7 +142,7 @@ async def open_shop(settings: Settings, *, live: bool = True) -> AsyncIterator[S
             services=services,
             payments=payments,
             meter=meter,
-            issuer=folder.issuer(),
+            verifier=_verifier(settings, folder, stack),
         )
 
 
@@ -188,6 +196,26 @@ def _cache(settings: Settings, stack: AsyncExitStack) -> Cache:
     return cache
 
 
+def _verifier(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> TokenVerifier:
+    if settings.issues_its_tokens:
+        return folder.issuer()
+    keys = ProviderKeys(
+        settings.oidc_jwks_url,
+        keep_seconds=settings.oidc_keep_seconds,
+        floor_seconds=settings.oidc_floor_seconds,
+        answer_seconds=settings.oidc_answer_seconds,
+    )
+    stack.push_async_callback(keys.close)
+    prefix = settings.oidc_role_prefix
+    expected = Expected(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        roles_claim=settings.oidc_roles_claim,
+        role_prefix="" if prefix == NO_OIDC else prefix,
+    )
+    return OidcVerifier(keys, expected, believed_seconds=settings.oidc_keep_seconds)
+
+
 async def _finish_checkouts(orders: OrdersService, seconds: float) -> None:
     """Waits for checkouts whose callers went away; what is not done in time is finished after the next start."""
     with suppress(TimeoutError):
@@ -197,6 +225,8 @@ async def _finish_checkouts(orders: OrdersService, seconds: float) -> None:
 def _payments(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> PaymentProvider:
     if settings.payments == "mock":
         return MockPayments(folder.charges)
+    if settings.payments == "none":
+        return NoPayments()
     from app.payments.stripe import StripePayments
 
     account = stripe_account(settings, settings.charge_seconds * STRIPE_SHARE)

@@ -1,4 +1,4 @@
-"""Who is asking: tokens, what is believed of them, and the issuer of the embedded form."""
+"""Who is asking: what is believed of a token, and the issuer of the embedded form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -17,19 +18,20 @@ from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import OKPKey
 
+from graph.tokens import ED25519, TokenExpired, TokenInvalid, WrittenToken
 from kernel.clock import Clock, utc_now
 
 EMBEDDED_ISSUER = "bookstall-embedded"
 AUDIENCE = "bookstall"
-ALGORITHM = "Ed25519"
 KEY_FILE = "issuer.json"
-TOKEN_LIMIT_BYTES = 4096
 LIFE_LIMIT_SECONDS = 3600
 LEEWAY_SECONDS = 5
 
 _BEARER = re.compile(r"Bearer +([^ ]+)", re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_SUBJECT = re.compile(r"[!-~]{1,128}")
+_SUBJECT = re.compile(r"[!-~]{1,255}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_EMAIL_LENGTH = 254
 
 
 class Role(StrEnum):
@@ -51,12 +53,8 @@ class Viewer:
     expires_at: datetime
 
 
-class TokenInvalid(Exception):
-    """The token is none of ours: damaged, forged, for somebody else, or living too long."""
-
-
-class TokenExpired(TokenInvalid):
-    """The token was ours and its time is over."""
+class IssuerAway(Exception):
+    """Nobody can tell now whether the token holds: its issuer's keys cannot be had."""
 
 
 class KeyUnreadable(ValueError):
@@ -66,8 +64,13 @@ class KeyUnreadable(ValueError):
 class TokenVerifier(Protocol):
     """Turns a token into a viewer."""
 
+    @property
+    def believed_seconds(self) -> float:
+        """After how long a token that was good has to be verified again: its key may have been withdrawn."""
+        ...
+
     async def verify(self, token: str) -> Viewer:
-        """The viewer that the token stands for; raises TokenExpired or TokenInvalid."""
+        """The viewer that the token stands for; raises TokenExpired, TokenInvalid or IssuerAway."""
         ...
 
 
@@ -79,8 +82,20 @@ def bearer_token(header: object) -> str:
     return match[1]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the claims of a good token say, and where they name roles: in a claim or, by dots, inside of one."""
+
+    issuer: str
+    audience: str = AUDIENCE
+    roles_claim: str = "roles"
+    role_prefix: str = ""
+
+
 class EmbeddedIssuer:
     """Issues and verifies the tokens of the embedded form with a key of its own, kept in the data folder."""
+
+    believed_seconds = float(LIFE_LIMIT_SECONDS)
 
     def __init__(self, data_dir: Path, *, clock: Clock = utc_now) -> None:
         self._key = _load_or_make_key(data_dir / KEY_FILE)
@@ -104,54 +119,70 @@ class EmbeddedIssuer:
             "iat": issued,
             "exp": issued + seconds,
         }
-        return jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
+        return jwt.encode({"alg": ED25519}, claims, self._key, algorithms=[ED25519])
 
     async def verify(self, token: str) -> Viewer:
         """The viewer that the token stands for; raises TokenExpired or TokenInvalid."""
-        if len(token) > TOKEN_LIMIT_BYTES:
-            raise TokenInvalid("the token is too long")
-        try:
-            claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
-        except (JoseError, ValueError) as error:
-            raise TokenInvalid("the token was not signed by this issuer") from error
-        return viewer_of(claims, issuer=EMBEDDED_ISSUER, now=self._clock())
+        written = WrittenToken.read(token)
+        if written.type != "JWT":
+            raise TokenInvalid("the token is of another type")
+        return viewer_of(written.claims(self._key), Expected(issuer=EMBEDDED_ISSUER), now=self._clock())
 
 
-def viewer_of(claims: dict[str, Any], *, issuer: str, now: datetime) -> Viewer:
+def viewer_of(claims: Mapping[str, Any], expected: Expected, *, now: datetime) -> Viewer:
     """The viewer of a token whose signature holds; raises TokenExpired or TokenInvalid."""
     registry = jwt.JWTClaimsRegistry(
         now=int(now.timestamp()),
         leeway=LEEWAY_SECONDS,
-        iss={"essential": True, "value": issuer},
-        aud={"essential": True, "value": AUDIENCE},
+        iss={"essential": True, "value": expected.issuer},
+        aud={"essential": True, "value": expected.audience},
         sub={"essential": True},
         iat={"essential": True},
         exp={"essential": True},
     )
     try:
-        registry.validate(claims)
+        registry.validate(dict(claims))
     except ExpiredTokenError as error:
         raise TokenExpired("the token has expired") from error
     except (JoseError, ValueError, TypeError) as error:
         raise TokenInvalid("the token's claims are not for this marketplace") from error
-    subject, email = claims["sub"], claims.get("email")
-    if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
+    if not _SUBJECT.fullmatch(claims["sub"]):
         raise TokenInvalid("the token's subject cannot be")
-    if claims["exp"] - claims["iat"] > LIFE_LIMIT_SECONDS:
+    if not claims["exp"] - LIFE_LIMIT_SECONDS <= claims["iat"] < claims["exp"]:
         raise TokenInvalid("the token lives too long")
     return Viewer(
-        subject=subject,
-        email=email if isinstance(email, str) else None,
-        roles=_roles_of(claims.get("roles")),
-        issuer=issuer,
+        subject=claims["sub"],
+        email=_email_of(claims),
+        roles=_roles_of(claims, expected),
+        issuer=expected.issuer,
         expires_at=datetime.fromtimestamp(claims["exp"], UTC) + timedelta(seconds=LEEWAY_SECONDS),
     )
 
 
-def _roles_of(claim: object) -> frozenset[Role]:
-    """The roles that a claim grants; everybody is a buyer, and what is no role of ours grants nothing."""
-    granted = claim if isinstance(claim, list) else []
-    return frozenset({Role.BUYER, *(role for role in Role if role.value in granted)})
+def _email_of(claims: Mapping[str, Any]) -> str | None:
+    """The address, unless it is none or the issuer says that nobody has confirmed it."""
+    email = claims.get("email")
+    if claims.get("email_verified", True) is not True or not isinstance(email, str):
+        return None
+    return email if len(email) <= _EMAIL_LENGTH and email.isprintable() and _EMAIL.fullmatch(email) else None
+
+
+def _roles_of(claims: Mapping[str, Any], expected: Expected) -> frozenset[Role]:
+    """The roles that are granted; everybody is a buyer, and what is no role of ours grants nothing."""
+    granted = _claim(claims, expected.roles_claim)
+    if not isinstance(granted, list):
+        return frozenset({Role.BUYER})
+    return frozenset({Role.BUYER, *(role for role in Role if f"{expected.role_prefix}{role.value}" in granted)})
+
+
+def _claim(claims: Mapping[str, Any], name: str) -> object:
+    """A claim by its name, which may have dots in it, or by the path to it."""
+    if name in claims:
+        return claims[name]
+    found: object = claims
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
 
 
 def _load_or_make_key(path: Path) -> OKPKey:

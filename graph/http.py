@@ -25,9 +25,10 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from graph.auth import TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
+from graph.auth import IssuerAway, TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context, Services
-from graph.errors import MASKED_MESSAGE, TIMEOUT_MESSAGE, Code, presentable, refusal
+from graph.errors import MASKED_MESSAGE, TIMEOUT_MESSAGE, UNAVAILABLE_MESSAGE, Code, presentable, refusal
+from graph.groups import Groups
 from graph.json_input import JsonRefused, read_json
 from graph.operation import operation_label
 from graph.rates import address_of, patience
@@ -70,6 +71,7 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
             allowed_origins=allowed_origins,
         )
         self._services = services
+        self.groups = Groups(services, schema)
         self.rates = services.rates
         self.sockets = Counter()
         self.limits = services.limits
@@ -149,15 +151,17 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
 
     async def _viewer_of(self, request: Request) -> Viewer | None:
         """The viewer of the request's token, None without one; raises Refused for a token that does not hold."""
-        header = request.headers.get("authorization")
-        if header is None:
+        headers = request.headers.getlist("authorization")
+        if not headers:
             return None
         try:
-            return await self.verifier.verify(bearer_token(header))
+            return await self.verifier.verify(bearer_token(headers[0] if len(headers) == 1 else None))
         except TokenExpired:
             _refuse_token(Code.TOKEN_EXPIRED, "The token has expired: get a new one.")
         except TokenInvalid:
             _refuse_token(Code.TOKEN_INVALID, "The token is not valid here.")
+        except IssuerAway:
+            raise Refused(503, Code.SERVICE_UNAVAILABLE, UNAVAILABLE_MESSAGE, Retry_After=str(RETRY_SECONDS)) from None
 
     async def _execute(self, operation: Operation, context: Context) -> ExecutionResult:
         try:

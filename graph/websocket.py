@@ -19,7 +19,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     SubscribeMessage,
 )
 
-from graph.auth import TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
+from graph.auth import IssuerAway, TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context
 from graph.errors import TIMEOUT_MESSAGE, Code, refusal
 from graph.limits import Limits
@@ -35,6 +35,8 @@ UNAUTHORIZED = 4401
 FORBIDDEN = 4403
 """The token has expired: the usual clients ask for a new one and connect again."""
 
+TRY_AGAIN_LATER = 1013
+"""The token's issuer is away: the usual clients connect again after a while."""
 TOO_MANY = 4429
 MINUTE_SECONDS = 60.0
 EXECUTED_AT_A_TIME = 4
@@ -61,6 +63,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._expiry: asyncio.Task[None] | None = None
+        self._token: str | None = None
         self._counted: str | None = None
         self._minute = 0.0
         self._messages = 0
@@ -80,20 +83,18 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         if not self.connection_init_received:
             try:
-                viewer = await self._viewer_of(message.get("payload"))
-            except TokenExpired:
-                await self.websocket.close(FORBIDDEN, "TOKEN_EXPIRED")
-                return
-            except TokenInvalid:
-                await self.websocket.close(UNAUTHORIZED, "TOKEN_INVALID")
+                self._token = _token_in(message.get("payload"))
+                viewer = await self.view.verifier.verify(self._token) if self._token else None
+            except (TokenInvalid, IssuerAway) as error:
+                await self.websocket.close(*_why_closed(error))
                 return
             if viewer and not self._has_room_for(viewer):
                 await self.websocket.close(FORBIDDEN, "TOO_MANY_SOCKETS")
                 return
             self.context.viewer = viewer
         await super().handle_connection_init(message)
-        if self.connection_acknowledged and self.context.viewer and self._expiry is None:
-            self._expiry = asyncio.create_task(self._close_when_expired(self.context.viewer))
+        if self.connection_acknowledged and self.context.viewer and self._token and self._expiry is None:
+            self._expiry = asyncio.create_task(self._close_when_over(self._token, self.context.viewer))
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         """Start an operation, unless there are too many of this socket, its viewer or its address."""
@@ -162,20 +163,40 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._counted = viewer.subject
         return True
 
-    async def _viewer_of(self, payload: object) -> Viewer | None:
-        """The viewer that a payload proves, None where it proves none; raises TokenExpired or TokenInvalid."""
-        given = payload if isinstance(payload, dict) else {}
-        headers = {str(name).lower(): value for name, value in given.items()}
-        if headers.get("authorization") is None:
-            return None
-        return await self.view.verifier.verify(bearer_token(headers["authorization"]))
-
-    async def _close_when_expired(self, viewer: Viewer) -> None:
-        await asyncio.sleep((viewer.expires_at - utc_now()).total_seconds())
+    async def _close_when_over(self, token: str, viewer: Viewer) -> None:
+        """Close when the token has expired, or when its issuer does not stand by it any more."""
+        over = await self._over(token, viewer)
         for identifier in list(self.operations):
             await self.cleanup_operation(identifier)
         with suppress(RuntimeError, WebSocketDisconnect):  # the client may have gone at this very moment
-            await self.websocket.close(FORBIDDEN, "TOKEN_EXPIRED")
+            await self.websocket.close(*_why_closed(over))
+
+    async def _over(self, token: str, viewer: Viewer) -> TokenInvalid:
+        while (left := (viewer.expires_at - utc_now()).total_seconds()) > 0:
+            await asyncio.sleep(min(left, self.view.verifier.believed_seconds))
+            try:
+                await self.view.verifier.verify(token)
+            except TokenInvalid as error:
+                return error
+            except IssuerAway:
+                continue
+        return TokenExpired("the token has expired")
+
+
+def _token_in(payload: object) -> str | None:
+    """The token in the payload of `connection_init`, None where it has none; raises TokenInvalid."""
+    given = payload if isinstance(payload, dict) else {}
+    written = [value for name, value in given.items() if str(name).lower() == "authorization" and value is not None]
+    if not written:
+        return None
+    return bearer_token(written[0] if len(written) == 1 else None)
+
+
+def _why_closed(error: TokenInvalid | IssuerAway) -> tuple[int, str]:
+    """The code and reason of a socket whose token does not hold."""
+    if isinstance(error, IssuerAway):
+        return TRY_AGAIN_LATER, "ISSUER_AWAY"
+    return (FORBIDDEN, "TOKEN_EXPIRED") if isinstance(error, TokenExpired) else (UNAUTHORIZED, "TOKEN_INVALID")
 
 
 def _is_well_formed(message: object) -> bool:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from app.complaint import Complaint
-from app.data_folder import DataFolder
+from app.data_folder import issuer_of
 from app.live_client import LiveClient
 from app.settings import Settings
 
@@ -42,7 +42,7 @@ class Stage:
     @asynccontextmanager
     async def entered(self, *, role: str = "buyer") -> AsyncIterator[LiveClient]:
         """Somebody's connection to the server; a new person's unless the stage has a token."""
-        token = self._token or DataFolder(self._settings.data).issuer().issue(f"demo-{secrets.token_hex(4)}", role)
+        token = self._token or issuer_of(self._settings).issue(f"demo-{secrets.token_hex(4)}", role)
         async with LiveClient.connected(self._url, token, seconds=self.seconds) as client:
             self._show_title()
             yield client

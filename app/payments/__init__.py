@@ -1,7 +1,8 @@
-"""Whoever takes the money: the mock provider with its ledger, or Stripe."""
+"""Whoever takes the money: the mock provider with its ledger, Stripe, or nobody."""
 
 from app.payments.ledger import LedgerEntry, Verdict, read_ledger
 from app.payments.mock import MockPayments
+from app.payments.nobody import NoPayments
 from app.payments.watched import WatchedPayments
 
-__all__ = ["LedgerEntry", "MockPayments", "Verdict", "WatchedPayments", "read_ledger"]
+__all__ = ["LedgerEntry", "MockPayments", "NoPayments", "Verdict", "WatchedPayments", "read_ledger"]

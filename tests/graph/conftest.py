@@ -14,6 +14,7 @@ from app.protocols import BoundedConfig
 from app.settings import Settings
 from app.wiring import migrate_all
 from app.worker import sender, worker
+from graph.auth import TokenVerifier
 from graph.context import Services
 from graph.http import build_graph_app
 from tests.conftest import FORMS, wait_until
@@ -44,9 +45,9 @@ def market(request: pytest.FixtureRequest) -> Market:
 
 
 @asynccontextmanager
-async def listening(market: Market, services: Services) -> AsyncIterator[str]:
+async def listening(market: Market, services: Services, verifier: TokenVerifier | None = None) -> AsyncIterator[str]:
     """Where these services listen for websockets: a real server on a port of its own."""
-    app = Starlette(routes=build_graph_app(services, market.shop.issuer))
+    app = Starlette(routes=build_graph_app(services, verifier or market.shop.issuer))
     config = BoundedConfig(app, limits=services.limits, port=0, lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

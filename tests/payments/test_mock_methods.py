@@ -15,6 +15,7 @@ from graph.headers import CONTENT_SECURITY_POLICY
 from graph.nodes import decode_id
 from tests.builders import Answer, Buyer, Shop
 from tests.conftest import wait_until
+from tests.production import SOUND
 from tests.server import running
 
 HASTE = {"BOOKSTALL_CHARGE_SECONDS": "1", "BOOKSTALL_LATE_SECONDS": "1"}
@@ -130,7 +131,7 @@ async def test_a_refund_goes_as_its_method_says(shop: Shop, method: str, payment
 
 
 async def test_production_has_no_page_that_approves(tmp_path: Path) -> None:
-    settings = Settings.load(data=tmp_path, production=True)
+    settings = Settings.load(data=tmp_path, **SOUND)
     await migrate_all(settings)
     async with open_shop(settings) as opened:
         assert payment_routes(opened) == []

@@ -12,6 +12,7 @@ import pytest
 from app.settings import InvalidSetting, Settings
 from kernel.database import Database, Transaction
 from kernel.fail_points import armed, reached
+from tests.production import SOUND
 from tests.unit.kernel.accounts import ADD, Trouble, account, ids
 
 ROOT = Path(__file__).parents[3]
@@ -137,4 +138,4 @@ def test_production_refuses_fail_points(plan: str) -> None:
     assert Settings.load(fail_point=plan, production=False).fail_point == plan
     with pytest.raises(InvalidSetting, match="BOOKSTALL_FAIL_POINT: there is none in production"):
         Settings.load(fail_point=plan, production=True)
-    assert Settings.load(fail_point="none", production=True).production
+    assert Settings.load(fail_point="none", **SOUND).production
