@@ -1,6 +1,6 @@
-// A buyer with graphql-ws 6.4.2, whose files lie beside this one unchanged: watches, comes back after the server has closed
+// A buyer with graphql-ws 6.4.2, whose files lie in dist unchanged: watches, comes back after the server has closed
 // the socket because the token expired, asks and changes. Prints each step as a line of JSON.
-import { createClient } from './client.js';
+import { createClient } from './dist/client.js';
 
 const [url, offerId, ...tokens] = process.argv.slice(2);
 const say = (step, seen) => console.log(JSON.stringify({ step, seen }));
