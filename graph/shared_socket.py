@@ -105,7 +105,6 @@ class Subscription(Operation[Context, None]):
 class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """graphql-transport-ws for one socket, whose subscriptions are members of groups wherever that is possible."""
 
-    view: SharingView
     socket: WebSocket
     write_text: WriteText
 
@@ -123,7 +122,7 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
             return
         subscription = Subscription(self, message["id"], request)
         self.operations[message["id"]] = subscription
-        subscription.join(self.view.groups, request)
+        subscription.join(cast(SharingView, self.view).groups, request)
 
     async def cleanup_operation(self, operation_id: str) -> None:
         operation = self.operations.get(operation_id)
@@ -144,7 +143,7 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         payload = message["payload"]
         return shareable(
             self.schema,
-            self.view.limits,
+            self.context.limits,
             payload["query"],
             payload.get("variables"),
             payload.get("operationName"),

@@ -11,8 +11,7 @@ from typing import Any
 from graphql import GraphQLError
 from starlette.websockets import WebSocketDisconnect
 from strawberry.asgi import ASGIWebSocketAdapter
-from strawberry.http.async_base_view import AsyncBaseHTTPView
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     ConnectionInitMessage,
     Message,
@@ -22,10 +21,10 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from graph.auth import IssuerAway, TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context
 from graph.errors import TIMEOUT_MESSAGE, Code, refusal
-from graph.limits import Limits
 from graph.operation import LASTS, operation_label
 from graph.ports import Rates
 from graph.rates import address_of, patience
+from graph.shared_socket import SharingHandler, SharingView
 from kernel.clock import utc_now
 from kernel.logging import log
 
@@ -45,17 +44,16 @@ EXECUTED_AT_A_TIME = 4
 _log = log(__name__)
 
 
-class AuthorizingView(AsyncBaseHTTPView[Any, Any, Any, Any, Any, Context, None]):
+class AuthorizingView(SharingView):
     """A view that can tell whose a token is, and what its clients may ask for."""
 
     verifier: TokenVerifier
-    limits: Limits
     rates: Rates
     sockets: Counter[str]
     """How many websockets each viewer has open."""
 
 
-class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
+class TransportWSHandler(SharingHandler):
     """graphql-transport-ws for one socket: its viewer is whoever `connection_init` proves, until the token expires."""
 
     view: AuthorizingView
