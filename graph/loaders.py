@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import TypeVar
+from functools import partial
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
 from domains.catalog import Book, BookOffers, CatalogService
 from domains.inventory import InventoryService, StockItem
-from domains.orders import Order, OrdersService, Refund
+from domains.orders import Order, OrderPart, OrdersService, Parts, Refund
 from domains.sellers import Listing, Seller, SellersService
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 BATCH_LIMIT = 1000
+
+
+class OrderKey(NamedTuple):
+    """An order, and what is to be read of it at least."""
+
+    id: UUID
+    parts: Parts
 
 
 class Loaders:
@@ -37,10 +45,18 @@ class Loaders:
         self.books: DataLoader[str, Book | None] = _loader(catalog.find_books)
         self.offers: DataLoader[str, BookOffers | None] = _loader(catalog.find_offers)
         self.stock_items: DataLoader[UUID, StockItem | None] = _loader(inventory.find_items)
-        self.orders: DataLoader[UUID, Order | None] = _loader(orders.find_orders)
+        self.orders: DataLoader[OrderKey, Order | None] = _loader(partial(_find_orders, orders))
         self.refunds: DataLoader[UUID, tuple[Refund, ...] | None] = _loader(orders.refunds_of)
         self.sellers: DataLoader[UUID, Seller | None] = _loader(sellers.find_sellers)
         self.listings: DataLoader[UUID, Listing | None] = _loader(sellers.find_listings)
+
+
+async def _find_orders(orders: OrdersService, keys: Sequence[OrderKey]) -> dict[OrderKey, Order]:
+    """What is asked of one of them is read of all, at once."""
+    found = await orders.find_orders(
+        [key.id for key in keys], frozenset[OrderPart]().union(*(key.parts for key in keys))
+    )
+    return {key: found[key.id] for key in keys if key.id in found}
 
 
 def _loader(find: Callable[[Sequence[K]], Awaitable[dict[K, V]]]) -> DataLoader[K, V | None]:

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from uuid import UUID
 
 import orjson
 
@@ -42,6 +43,15 @@ class Page(Generic[T]):
 def encode_cursor(*keys: str | int | float | None) -> str:
     """An opaque cursor of a row's sort keys."""
     return urlsafe_b64encode(orjson.dumps(keys)).rstrip(b"=").decode()
+
+
+def id_in(cursor: str) -> UUID:
+    """The id that a cursor names; raises InvalidCursor."""
+    (text,) = decode_cursor(cursor, str)
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidCursor from None
 
 
 def decode_cursor(cursor: str, *kinds: type) -> tuple:

@@ -15,7 +15,7 @@ from kernel.books import Grade
 from kernel.columns import now, param, params
 from kernel.database import Reader, Statement
 from kernel.money import Money
-from kernel.pages import InvalidCursor, Page, PageRequest, decode_cursor, encode_cursor
+from kernel.pages import Page, PageRequest, encode_cursor, id_in
 
 
 class OrderRow(NamedTuple):
@@ -140,7 +140,7 @@ async def orders_of(
     reader: Reader, buyer_id: str, status: OrderStatus | None, page: PageRequest, parts: Parts = WHOLE
 ) -> Page[Order]:
     """A page of a buyer's orders, newest first: ids sort by the time they were made. Raises InvalidCursor."""
-    before = _BEFORE_ALL if page.after is None else _id_in(page.after)
+    before = _BEFORE_ALL if page.after is None else id_in(page.after)
     position = {"buyer_id": buyer_id, "before": before, "count": page.first + 1}
     if status is None:
         rows = await reader.all(FIND_OF_BUYER, **position)
@@ -153,15 +153,7 @@ async def orders_of(
 
 def id_after(cursor: str | None) -> UUID:
     """The id that a cursor of an oldest-first list names; None comes before them all. Raises InvalidCursor."""
-    return UUID(int=0) if cursor is None else _id_in(cursor)
-
-
-def _id_in(cursor: str) -> UUID:
-    (text,) = decode_cursor(cursor, str)
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidCursor from None
+    return UUID(int=0) if cursor is None else id_in(cursor)
 
 
 def _line(row: LineRow, currency: str) -> OrderLine:

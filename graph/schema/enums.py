@@ -9,7 +9,7 @@ import strawberry
 
 from domains.catalog import BookOrder
 from domains.notifications import DeliveryStatus, NotificationChannel, NotificationKind, NotificationStatus
-from domains.orders import OrderAction, OrderStatus, PaymentStatus, RefundCause, RefundStatus
+from domains.orders import OrderAction, OrderStatus, PaymentStatus, RefundCause, RefundStatus, StuckReason
 from graph.auth import Role
 from kernel.books import Grade
 
@@ -79,6 +79,13 @@ _show(
     "What the viewer may do with an order now.",
     CHECKOUT_AGAIN="Try to buy the cart again: it is as it was.",
     CANCEL="Have it undone: the money goes back.",
+)
+_show(
+    StuckReason,
+    "What of an order is late.",
+    PAYMENT="Its payment has no outcome though its time is over: the payment provider does not say, or nobody asks it.",
+    HOLD="It came to nothing, and the copies that it holds are not given back.",
+    REPORTS="It has ended, and another part of the marketplace has not reported what it did about it.",
 )
 _show(
     RefundCause,

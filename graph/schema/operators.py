@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Self
+from uuid import UUID
 
 import strawberry
 
+from domains import inventory, orders
+from domains.orders import StuckReason
 from graph import ports
 from graph.auth import Role
 from graph.context import Info
+from graph.nodes import encode_id
+from graph.schema.catalog import Offer, find_offer
 from graph.schema.connections import After, Connection, First, connect, page_request
 from graph.schema.errors import InvalidField, said
-from graph.schema.orders import Order, OrderLookup, order_by
+from graph.schema.orders import Order, OrderLookup, order_by, parts_asked
 from graph.schema.refunds import Refund
+from graph.schema.scalars import ISBN
 from kernel.errors import InvalidField as InvalidFieldProblem
+from kernel.pages import encode_cursor, id_in
 
 IDS_AT_ONCE = 100
+LISTINGS_AT_ONCE = 500
 NOTE_LENGTH = 500
 
 
@@ -53,6 +62,56 @@ class OutboxLag:
     oldest: datetime | None = strawberry.field(description="Since when the oldest waits; null when none does.")
 
 
+@strawberry.type(description="An order that should have come to its end and did not. Nothing of it is lost.")
+class StuckOrder:
+    order: Order = strawberry.field(description="The order.")
+    reason: StuckReason = strawberry.field(description="What of it is late.")
+    since: datetime = strawberry.field(description="When the last thing happened to it.")
+    missing: list[str] = strawberry.field(
+        description="The reports that it waits for, as `StockDeducted` or `SaleRecorded:` with the id of a line."
+    )
+
+    @classmethod
+    def of(cls, stuck: orders.StuckOrder) -> Self:
+        """A stuck order of the orders' domain."""
+        return cls(order=Order.of(stuck.order), reason=stuck.reason, since=stuck.since, missing=list(stuck.missing))
+
+
+@strawberry.type(description="A listing whose counts are not what its movements and the live holds add up to.")
+class StockDrift:
+    isbn: ISBN = strawberry.field(description="The book.")
+    on_hand: int = strawberry.field(description="How many copies are counted on the shelf.")
+    moved: int = strawberry.field(description="How many its movements add up to.")
+    held: int = strawberry.field(description="How many copies are counted as held.")
+    live_holds: int = strawberry.field(description="How many the live holds add up to.")
+    offer_id: strawberry.ID = strawberry.field(description="The id of its offer.")
+    listing_id: strawberry.Private[UUID]
+
+    @strawberry.field(description="The listing as buyers see it; null when it is withdrawn.")
+    async def offer(self, info: Info) -> Offer | None:
+        return await find_offer(info, self.listing_id)
+
+    @classmethod
+    def of(cls, drift: inventory.StockDrift) -> Self:
+        """A drift of the inventory's domain."""
+        return cls(
+            isbn=ISBN(drift.isbn),
+            on_hand=drift.on_hand,
+            moved=drift.moved,
+            held=drift.held,
+            live_holds=drift.live,
+            offer_id=strawberry.ID(encode_id("Offer", drift.listing_id)),
+            listing_id=drift.listing_id,
+        )
+
+
+@strawberry.type(description="A part of all listings, and what does not add up among them.")
+class StockCheck:
+    checked: int = strawberry.field(description="How many listings were compared.")
+    drifts: list[StockDrift] = strawberry.field(description="Those that do not add up.")
+    next: str | None = strawberry.field(description="The `after` of the next part; null when this was the last one.")
+
+
 @strawberry.type(description="What an operator sees and nobody else.")
 class OperatorDesk:
     @strawberry.field(description="Deliveries that failed for good, newest first.")
@@ -72,7 +131,30 @@ class OperatorDesk:
     async def order(
         self, info: Info, by: Annotated[OrderLookup, strawberry.argument(description="Which one.")]
     ) -> Order | None:
-        return await order_by(by, info.context.orders.find_any_order)
+        return await order_by(by, partial(info.context.orders.find_any_order, parts=parts_asked(info)))
+
+    @strawberry.field(description="Orders that should have come to their end and did not, oldest first.")
+    async def stuck_orders(self, info: Info, first: First = 20, after: After = None) -> Connection[StuckOrder]:
+        request = page_request(first, after)
+        return connect(await info.context.orders.stuck_orders(request, parts_asked(info)), request, StuckOrder.of)
+
+    @strawberry.field(
+        description="Compare the stock of the next 500 listings with their movements and live holds. Ask again with "
+        "the `next` of each part until it is null; `bookstall audit` compares everything at once."
+    )
+    async def stock_check(
+        self,
+        info: Info,
+        after: Annotated[
+            str | None, strawberry.argument(description="The `next` of the part before; the first part if left out.")
+        ] = None,
+    ) -> StockCheck:
+        check = await info.context.inventory.check_stock(None if after is None else id_in(after), LISTINGS_AT_ONCE)
+        return StockCheck(
+            checked=check.checked,
+            drifts=[StockDrift.of(drift) for drift in check.drifts],
+            next=None if check.last is None else encode_cursor(str(check.last)),
+        )
 
     @strawberry.field(description="Refunds that the payment provider will not make, oldest first.")
     async def failed_refunds(self, info: Info, first: First = 20, after: After = None) -> Connection[Refund]:

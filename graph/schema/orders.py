@@ -11,16 +11,18 @@ from uuid import UUID
 import strawberry
 
 from domains import orders
-from domains.orders import OrderAction, OrderStatus, PaymentStatus
+from domains.orders import OrderAction, OrderPart, OrderStatus, Parts, PaymentStatus
 from graph.context import Context, Info
 from graph.errors import Code, refusal
 from graph.live import Source
+from graph.loaders import OrderKey
 from graph.nodes import NotAnId, decode_id, encode_id
 from graph.ports import Change, buyer_topic, order_topic
 from graph.schema.catalog import Book, Offer, Seller, find_book, find_offer, find_seller
 from graph.schema.nodes import Node
 from graph.schema.refunds import Refund
 from graph.schema.scalars import ISBN, Money
+from graph.selection import names_beneath
 from graph.sharing import SHARED_BY_VIEWER
 from kernel.books import Grade
 from kernel.pages import PageRequest
@@ -147,6 +149,15 @@ class Order(Node):
         )
 
 
+_PARTS = {"lines": OrderPart.LINES, "timeline": OrderPart.TIMELINE}
+
+
+def parts_asked(info: Info) -> Parts:
+    """What of the orders beneath a resolver's field has to be read for those who ask."""
+    names = names_beneath(info)
+    return frozenset(part for name, part in _PARTS.items() if name in names)
+
+
 async def order_by(by: OrderLookup, find: Callable[..., Awaitable[orders.Order | None]]) -> Order | None:
     """The order that a lookup means, with `find(id=)` or `find(number=)`."""
     try:
@@ -159,7 +170,7 @@ async def order_by(by: OrderLookup, find: Callable[..., Awaitable[orders.Order |
 
 async def find_order(info: Info, order_id: UUID) -> Order | None:
     """The viewer's own order with this id."""
-    order = await info.context.loaders.orders.load(order_id)
+    order = await info.context.loaders.orders.load(OrderKey(order_id, parts_asked(info)))
     viewer = info.context.viewer
     return Order.of(order) if order and viewer and order.buyer_id == viewer.subject else None
 
@@ -177,7 +188,7 @@ class OrdersQuery:
         self, info: Info, by: Annotated[OrderLookup, strawberry.argument(description="Which one.")]
     ) -> Order | None:
         buyer_id = info.context.require_viewer().subject
-        return await order_by(by, partial(info.context.orders.find_order, buyer_id))
+        return await order_by(by, partial(info.context.orders.find_order, buyer_id, parts=parts_asked(info)))
 
 
 # --- live -------------------------------------------------------------------------------------------------------

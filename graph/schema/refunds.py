@@ -10,6 +10,7 @@ import strawberry
 from domains import orders
 from domains.orders import RefundCause, RefundStatus
 from graph.context import Info
+from graph.loaders import OrderKey
 from graph.nodes import encode_id
 from graph.schema.scalars import Money
 
@@ -55,9 +56,9 @@ class Refund:
 
     @strawberry.field(description="The order that it belongs to.")
     async def order(self, info: Info) -> Annotated[Order, strawberry.lazy("graph.schema.orders")] | None:
-        from graph.schema.orders import Order
+        from graph.schema.orders import Order, parts_asked
 
-        order = await info.context.loaders.orders.load(self.refund.order_id)
+        order = await info.context.loaders.orders.load(OrderKey(self.refund.order_id, parts_asked(info)))
         return None if order is None else Order.of(order)
 
     @classmethod

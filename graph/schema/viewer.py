@@ -18,7 +18,7 @@ from graph.schema.connections import After, Connection, First, connect, page_req
 from graph.schema.nodes import Node
 from graph.schema.notifications import Notification, NotificationPreference, find_notification
 from graph.schema.operators import OperatorDesk
-from graph.schema.orders import Order, find_order
+from graph.schema.orders import Order, find_order, parts_asked
 from graph.schema.sellers import SellerDesk, find_listing
 
 
@@ -44,7 +44,8 @@ class Viewer:
         after: After = None,
     ) -> Connection[Order]:
         request = page_request(first, after)
-        return connect(await info.context.orders.orders_of(self.subject, status, request), request, Order.of)
+        page = await info.context.orders.orders_of(self.subject, status, request, parts_asked(info))
+        return connect(page, request, Order.of)
 
     @strawberry.field(description="Messages to the viewer, newest first.")
     async def notifications(
