@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import strawberry
@@ -41,7 +42,6 @@ class Services:
 class Context(Services):
     """What one request, or one websocket, has at hand; `viewer` is None for whoever came without a token."""
 
-    loaders: Loaders
     viewer: Viewer | None
     cost: int | None = None
     """What the operation costs, once that is known."""
@@ -62,14 +62,13 @@ class Context(Services):
             meter=services.meter,
             limits=services.limits,
             rates=services.rates,
-            loaders=Loaders(
-                catalog=services.catalog,
-                inventory=services.inventory,
-                orders=services.orders,
-                sellers=services.sellers,
-            ),
             viewer=viewer,
         )
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        """Made when first asked for: a websocket whose subscriptions are shared needs none."""
+        return Loaders(catalog=self.catalog, inventory=self.inventory, orders=self.orders, sellers=self.sellers)
 
     def follow(self, source: Source[Any]) -> AsyncIterator[Any]:
         """The updates of a subscription to this source."""

@@ -103,7 +103,7 @@ class Group:
 
     def __init__(self, schema: BaseSchema, request: Request, context: Context, forget: Callable[[], None]) -> None:
         self._schema = schema
-        self._request = request
+        self.request = request
         self._context = context
         context.audience = self
         self._forget = forget
@@ -179,7 +179,7 @@ class Group:
 
     async def _execute(self) -> Frame:
         """Send each result to whom it is for; what ends the operation of whoever is left then."""
-        request = self._request
+        request = self.request
         stream: Any = await self._schema.stream(
             request.query,
             variable_values=request.variables,

@@ -54,6 +54,8 @@ class Subscription(Operation[Context, None]):
     def join(self, groups: Groups, request: Request) -> None:
         """Watch with the others who ask for the same."""
         self._group = groups.join(request, self.handler.context.viewer, self)
+        # Thousands ask in the same words, of which one copy is enough.
+        self.query, self.variables = self._group.request.query, self._group.request.variables
 
     def offer(self, frame: Frame) -> None:
         """Send it, or keep it until it can be sent: of two updates of a thing the newer one."""
