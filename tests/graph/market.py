@@ -62,7 +62,8 @@ class Client:
     def __init__(self, market: Market, name: str | None, role: str) -> None:
         self._market = market
         self.name = name or ""
-        self.headers = {"Authorization": f"Bearer {market.shop.issuer.issue(name, role)}"} if name else {}
+        self.token = market.shop.issuer.issue(name, role) if name else None
+        self.headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     async def ask(self, document: str, **variables: object) -> Answer:
         """The whole answer, with its errors."""
