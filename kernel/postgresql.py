@@ -20,6 +20,9 @@ Connection = PoolConnectionProxy
 
 _CACHED_STATEMENTS = 500
 _ACQUIRE_SECONDS = 10
+_ANSWER_SECONDS = 3
+"""How much longer than its limit an answer may take: a server whose host is gone never says that it is."""
+_CLOSE_SECONDS = 5
 _IDLE_IN_TRANSACTION_SECONDS = 30
 """A transaction awaits its own statements alone: one that is idle for so long has lost its process."""
 
@@ -48,6 +51,7 @@ async def open_postgresql(
             reset=_keep_session,
             statement_cache_size=_CACHED_STATEMENTS,
             timeout=_ACQUIRE_SECONDS,
+            command_timeout=int(limits["statement_timeout"]) / 1000 + _ANSWER_SECONDS,
             server_settings=dict(limits),
         )
     except DRIVER_ERRORS as error:
@@ -146,7 +150,9 @@ class PostgresqlDatabase(BaseDatabase):
         self._closed = True
         while self._endings:
             await asyncio.wait(self._endings)
-        await self._pool.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):  # what is left then is cut off by the pool itself
+                await self._pool.close()
 
     async def _acquired(self) -> Connection:
         try:
