@@ -132,10 +132,10 @@ class StripePayments:
             return await self._close(intent.id, outcome)
         return outcome
 
-    async def _close(self, reference: str, refused: Refused) -> Captured | Refused:
-        """The refusal, made final: the buyer's browser could still pay an intent that is left open."""
+    async def _close(self, reference: str, refused: Refused) -> Captured | Refused | Unknown:
+        """The refusal, once it is final: the buyer's browser could still pay an intent that is left open."""
         voided = await self.void(reference)
-        return voided if isinstance(voided, Captured) else refused
+        return refused if isinstance(voided, NotCharged) else voided
 
     async def _make_refund(self, refund_id: UUID, reference: str, amount: Money, *, key: str) -> Refund | None:
         params: Any = {

@@ -173,6 +173,23 @@ async def test_a_buyer_whom_the_bank_does_not_know_is_refused(stripe: FakeStripe
     assert stripe.books.intents[charge]["status"] == "canceled"
 
 
+@pytest.mark.parametrize("approved", [True, False])
+async def test_a_refusal_is_not_told_before_the_charge_is_closed(
+    stripe: FakeStripe, payments: StripePayments, approved: bool
+) -> None:
+    charge = await fresh(payments)
+    await payments.charge(charge, PRICE, THREE_D_SECURE)
+    stripe.books.authenticate(charge, approved=False)
+    stripe.fails("/cancel", Fault.BROKEN, times=3)
+    assert await payments.lookup(charge) == Unknown()
+    if approved:  # the buyer's browser tries another card meanwhile
+        stripe.books.confirm(charge, {"payment_method": VISA})
+        assert await payments.lookup(charge) == Captured(charge)
+    else:
+        assert code_of(await payments.lookup(charge)) == "AUTHENTICATION_FAILED"
+        assert stripe.books.intents[charge]["status"] == "canceled"
+
+
 async def test_a_void_ends_what_waits_and_tells_of_what_is_taken(payments: StripePayments) -> None:
     waiting, taken, unpaid = await fresh(payments), await fresh(payments), await fresh(payments)
     await payments.charge(waiting, PRICE, THREE_D_SECURE)
