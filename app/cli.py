@@ -216,14 +216,24 @@ def audit(
 
 
 @app.command()
-def schema(check: Check = False) -> None:
-    """Write graph/schema.graphql.
+def schema(
+    check: Check = False,
+    release: Annotated[bool, typer.Option("--release", help="Make it what clients are promised from now on.")] = False,
+) -> None:
+    """Write graph/schema.graphql; with --check also refuse what breaks clients of the last release.
 
     Example: bookstall schema --check
     """
+    from app.promises import require_kept
     from graph.schema import schema as built
 
-    snapshot(ROOT / "graph" / "schema.graphql", built.as_str().rstrip() + "\n", check, "schema")
+    text = built.as_str().rstrip() + "\n"
+    snapshot(ROOT / "graph" / "schema.graphql", text, check, "schema")
+    released = ROOT / "graph" / "schema.released.graphql"
+    if check:
+        require_kept(released.read_text(), text)
+    elif release:
+        snapshot(released, text, check, "schema")
 
 
 @app.command()

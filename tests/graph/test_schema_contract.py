@@ -25,6 +25,7 @@ from graphql import (
 )
 
 from domains import orders
+from graph.released import broken_promises
 from graph.schema import schema
 from graph.schema.cart import show_problem
 from graph.schema.errors import shown_problems
@@ -32,6 +33,7 @@ from kernel.errors import InvalidField, Problem, UnsupportedCurrency
 from kernel.money import Money
 
 SNAPSHOT = Path(__file__).parents[2] / "graph" / "schema.graphql"
+RELEASED = SNAPSHOT.with_name("schema.released.graphql")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,10 @@ def fields_of(kind: Any) -> dict[str, Any]:
 
 def test_the_committed_schema_is_the_served_one() -> None:
     assert SNAPSHOT.read_text() == schema.as_str().rstrip() + "\n"
+
+
+def test_what_the_last_release_has_is_there_still() -> None:
+    assert broken_promises(RELEASED.read_text(), schema.as_str()) == []
 
 
 def test_every_element_is_described(served: GraphQLSchema) -> None:
