@@ -27,6 +27,21 @@ class OrderKey(NamedTuple):
     parts: Parts
 
 
+class OwnOrderKey(NamedTuple):
+    """An order, if it is this buyer's, and what is to be read of it at least."""
+
+    buyer_id: str
+    id: UUID
+    parts: Parts
+
+
+class OwnListingKey(NamedTuple):
+    """A listing, if it is this owner's."""
+
+    owner_id: str
+    id: UUID
+
+
 class Loaders:
     """The loaders of one context.
 
@@ -46,9 +61,10 @@ class Loaders:
         self.offers: DataLoader[str, BookOffers | None] = _loader(catalog.find_offers)
         self.stock_items: DataLoader[UUID, StockItem | None] = _loader(inventory.find_items)
         self.orders: DataLoader[OrderKey, Order | None] = _loader(partial(_find_orders, orders))
+        self.own_orders: DataLoader[OwnOrderKey, Order | None] = _loader(partial(_find_own_orders, orders))
         self.refunds: DataLoader[UUID, tuple[Refund, ...] | None] = _loader(orders.refunds_of)
         self.sellers: DataLoader[UUID, Seller | None] = _loader(sellers.find_sellers)
-        self.listings: DataLoader[UUID, Listing | None] = _loader(sellers.find_listings)
+        self.own_listings: DataLoader[OwnListingKey, Listing | None] = _loader(partial(_find_own_listings, sellers))
 
 
 async def _find_orders(orders: OrdersService, keys: Sequence[OrderKey]) -> dict[OrderKey, Order]:
@@ -57,6 +73,24 @@ async def _find_orders(orders: OrdersService, keys: Sequence[OrderKey]) -> dict[
         [key.id for key in keys], frozenset[OrderPart]().union(*(key.parts for key in keys))
     )
     return {key: found[key.id] for key in keys if key.id in found}
+
+
+async def _find_own_orders(orders: OrdersService, keys: Sequence[OwnOrderKey]) -> dict[OwnOrderKey, Order]:
+    found: dict[OwnOrderKey, Order] = {}
+    for buyer_id in {key.buyer_id for key in keys}:
+        own = [key for key in keys if key.buyer_id == buyer_id]
+        parts = frozenset[OrderPart]().union(*(key.parts for key in own))
+        read = await orders.find_own_orders(buyer_id, list({key.id: None for key in own}), parts)
+        found |= {key: read[key.id] for key in own if key.id in read}
+    return found
+
+
+async def _find_own_listings(sellers: SellersService, keys: Sequence[OwnListingKey]) -> dict[OwnListingKey, Listing]:
+    found: dict[OwnListingKey, Listing] = {}
+    for owner_id in {key.owner_id for key in keys}:
+        read = await sellers.find_listings(owner_id, [key.id for key in keys if key.owner_id == owner_id])
+        found |= {OwnListingKey(owner_id, listing.id): listing for listing in read.values()}
+    return found
 
 
 def _loader(find: Callable[[Sequence[K]], Awaitable[dict[K, V]]]) -> DataLoader[K, V | None]:

@@ -38,9 +38,10 @@ class NotificationsService:
         """The sequence of somebody's newest message, 0 where there is none."""
         return await repository.last_sequence(self._database.read(), recipient_id)
 
-    async def find(self, ids: Iterable[UUID]) -> dict[UUID, Notification]:
-        """The messages that exist of these ids, whoever they are to."""
-        return await repository.find(self._database.read(), ids)
+    async def find(self, recipient_id: str, ids: Iterable[UUID]) -> dict[UUID, Notification]:
+        """Somebody's messages of these ids; those of others are absent like unknown ones."""
+        found = await repository.find(self._database.read(), ids)
+        return {message.id: message for message in found.values() if message.recipient_id == recipient_id}
 
     async def mark_read(self, recipient_id: str, ids: Sequence[UUID] | None) -> int:
         """How many of somebody's messages, all for None, became read; those of others stay as they are."""

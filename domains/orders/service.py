@@ -181,6 +181,11 @@ class OrdersService:
         """The orders with these ids, whoever's they are; unknown ones are absent."""
         return await views.orders_with(self._database.read(), ids, parts)
 
+    async def find_own_orders(self, viewer_id: str, ids: Sequence[UUID], parts: Parts = WHOLE) -> dict[UUID, Order]:
+        """The viewer's own orders of these ids; those of others are absent like unknown ones."""
+        found = await self.find_orders(ids, parts)
+        return {order.id: order for order in found.values() if order.buyer_id == viewer_id}
+
     async def orders_of(
         self, buyer_id: str, status: OrderStatus | None, page: PageRequest, parts: Parts = WHOLE
     ) -> Page[Order]:

@@ -176,9 +176,10 @@ class SellersService:
         """The seller that the bearer of a token is."""
         return await repository.find_seller_of(self._database.read(), owner_id)
 
-    async def find_listings(self, ids: Iterable[UUID]) -> dict[UUID, Listing]:
-        """The listings that exist of these ids, withdrawn ones among them."""
-        return await repository.find_listings(self._database.read(), ids)
+    async def find_listings(self, owner_id: str, ids: Iterable[UUID]) -> dict[UUID, Listing]:
+        """Somebody's own listings of these ids, withdrawn ones too; those of others are absent like unknown ones."""
+        found = await repository.find_listings(self._database.read(), ids)
+        return {listing.id: listing for listing in found.values() if listing.owner_id == owner_id}
 
     async def listings_of(self, seller_id: UUID, page: PageRequest) -> Page[Listing]:
         """A seller's listings, newest first; raises InvalidCursor."""

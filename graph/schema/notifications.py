@@ -70,9 +70,11 @@ class Notification(Node):
 
 async def find_notification(info: Info, notification_id: UUID) -> Notification | None:
     """The viewer's own message with this id."""
-    message = (await info.context.notifications.find([notification_id])).get(notification_id)
     viewer = info.context.viewer
-    return Notification.of(message) if message and viewer and message.recipient_id == viewer.subject else None
+    if viewer is None:
+        return None
+    message = (await info.context.notifications.find(viewer.subject, [notification_id])).get(notification_id)
+    return None if message is None else Notification.of(message)
 
 
 @strawberry.type(description="Whether the viewer wants messages of one kind on one channel.")

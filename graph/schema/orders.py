@@ -15,7 +15,7 @@ from domains.orders import OrderAction, OrderPart, OrderStatus, Parts, PaymentSt
 from graph.context import Context, Info
 from graph.errors import Code, refusal
 from graph.live import Source
-from graph.loaders import OrderKey
+from graph.loaders import OwnOrderKey
 from graph.nodes import NotAnId, decode_id, encode_id
 from graph.ports import Change, buyer_topic, order_topic
 from graph.schema.catalog import Book, Offer, Seller, find_book, find_offer, find_seller
@@ -170,9 +170,11 @@ async def order_by(by: OrderLookup, find: Callable[..., Awaitable[orders.Order |
 
 async def find_order(info: Info, order_id: UUID) -> Order | None:
     """The viewer's own order with this id."""
-    order = await info.context.loaders.orders.load(OrderKey(order_id, parts_asked(info)))
     viewer = info.context.viewer
-    return Order.of(order) if order and viewer and order.buyer_id == viewer.subject else None
+    if viewer is None:
+        return None
+    order = await info.context.loaders.own_orders.load(OwnOrderKey(viewer.subject, order_id, parts_asked(info)))
+    return None if order is None else Order.of(order)
 
 
 @strawberry.input(one_of=True, description="Which order: by its id or by its number.")

@@ -14,6 +14,7 @@ from graph.auth import Role
 from graph.context import Context, Info
 from graph.errors import Code, refusal
 from graph.live import Source
+from graph.loaders import OwnListingKey
 from graph.nodes import NotAnId, decode_id, encode_id
 from graph.ports import Change, seller_topic
 from graph.schema.catalog import Book, Offer, Seller, find_book, find_offer, find_seller
@@ -154,9 +155,11 @@ def show_statistics(seller: sellers.Seller) -> SellerStatistics:
 
 async def find_listing(info: Info, listing_id: UUID) -> Listing | None:
     """The viewer's own listing with this id."""
-    listing = await info.context.loaders.listings.load(listing_id)
     viewer = info.context.viewer
-    return Listing.of(listing) if listing and viewer and listing.owner_id == viewer.subject else None
+    if viewer is None:
+        return None
+    listing = await info.context.loaders.own_listings.load(OwnListingKey(viewer.subject, listing_id))
+    return None if listing is None else Listing.of(listing)
 
 
 @strawberry.type

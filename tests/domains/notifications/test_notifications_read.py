@@ -88,13 +88,13 @@ async def test_messages_become_read_one_by_one_or_all_at_once(service: Notificat
     assert await service.mark_read("bob", [oldest.id]) == 0
     assert await service.mark_read("bob", []) == 0
     assert await sequences(service, unread_only=True) == [4, 3, 2]
-    read_at = (await service.find([oldest.id]))[oldest.id].read_at
+    read_at = (await service.find("bob", [oldest.id]))[oldest.id].read_at
     assert read_at is not None
 
     assert await service.mark_read("bob", None) == 3
     assert await service.unread_count("bob") == 0
     assert await sequences(service) == [4, 3, 2, 1]
-    assert (await service.find([oldest.id]))[oldest.id].read_at == read_at
+    assert (await service.find("bob", [oldest.id]))[oldest.id].read_at == read_at
 
 
 async def test_nobody_reads_or_marks_the_messages_of_others(service: NotificationsService, deliver: Deliver) -> None:
@@ -102,6 +102,7 @@ async def test_nobody_reads_or_marks_the_messages_of_others(service: Notificatio
     (message,) = await service.after("bob", 0, 1)
 
     assert await service.after("eve", 0, 1) == []
+    assert await service.find("eve", [message.id]) == {}
     assert await service.mark_read("eve", [message.id]) == 0
     assert await service.mark_read("eve", None) == 0
     assert await service.unread_count("bob") == 1

@@ -254,7 +254,7 @@ async def test_who_wants_no_message_of_a_kind_gets_none_and_the_world_is_told_on
     (skipped,) = await told()
     assert isinstance(skipped, NotificationSkipped)
     assert (skipped.recipient_id, skipped.order_id, skipped.sequence) == ("bob", ORDER, 0)
-    assert await service.find([skipped.notification_id]) == {}
+    assert await service.find("bob", [skipped.notification_id]) == {}
 
 
 async def test_a_message_by_mail_alone_is_not_counted_among_those_shown(
@@ -273,6 +273,6 @@ async def test_a_message_by_mail_alone_is_not_counted_among_those_shown(
     by_mail = (await told())[0]
     assert isinstance(by_mail, NotificationCreated)
     assert by_mail.sequence == 0
-    found = (await service.find([by_mail.notification_id]))[by_mail.notification_id]
+    found = (await service.find("bob", [by_mail.notification_id]))[by_mail.notification_id]
     assert [delivery.channel for delivery in found.deliveries] == [NotificationChannel.MAIL]
     assert await service.unread_count("bob") == 1

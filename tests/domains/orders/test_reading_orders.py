@@ -25,6 +25,12 @@ async def test_somebody_elses_order_is_not_found(shop: Shop) -> None:
     assert await shop.service.find_order("mallory", number=order.number) is None
 
 
+async def test_of_many_orders_everybody_finds_their_own(shop: Shop) -> None:
+    own, other = await shop.paid_order(buyer="alice"), await shop.paid_order(buyer="carol")
+    assert await shop.service.find_own_orders("alice", [own.id, other.id, new_id()]) == {own.id: own}
+    assert await shop.service.find_own_orders("mallory", [own.id, other.id]) == {}
+
+
 async def test_an_order_that_does_not_exist_is_not_found(shop: Shop) -> None:
     assert await shop.service.find_order("alice", id=new_id()) is None
     assert await shop.service.find_order("alice", number="B-0000-0000") is None

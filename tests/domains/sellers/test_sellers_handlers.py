@@ -264,7 +264,7 @@ async def test_the_newest_count_of_a_listing_stays(
         )
         await deliver(note_stock, event)
 
-    assert (await service.find_listings([listing.id]))[listing.id].on_hand == 7
+    assert (await service.find_listings(listing.owner_id, [listing.id]))[listing.id].on_hand == 7
 
 
 async def test_pages_of_sales_follow_one_another_newest_first(

@@ -109,7 +109,8 @@ async def test_a_published_listing_can_be_found_and_is_announced(
     listing = await published(service, deliver)
 
     assert (listing.isbn, listing.location, listing.published_quantity, listing.version) == (ISBN, "Utrecht", 3, 1)
-    assert await service.find_listings([listing.id]) == {listing.id: listing}
+    assert await service.find_listings(listing.owner_id, [listing.id]) == {listing.id: listing}
+    assert await service.find_listings("somebody else", [listing.id]) == {}
     assert (await told())[1:] == [ListingPublished(**listing.announced(), quantity=3)]
 
 
@@ -201,7 +202,7 @@ async def test_a_change_raises_the_version_and_is_announced(
 
     assert changed == replace(listing, price=Money(900, "EUR"), grade=Grade.NEW, location="Gent", version=2)
     assert isinstance(changed, Listing)
-    assert (await service.find_listings([listing.id]))[listing.id] == changed
+    assert (await service.find_listings(listing.owner_id, [listing.id]))[listing.id] == changed
     assert (await told())[-1] == ListingChanged(**changed.announced())
 
 
