@@ -15,6 +15,8 @@ from kernel.money import Money
 
 KEY_SECONDS = 23 * 3600
 """How long a request is repeated under the same key: Stripe may forget a key after 24 hours."""
+OLD_REFUSALS = 20
+"""So many answers to the same refund are known to be old, and passed over."""
 QUIET_SECONDS = 600
 """How long nothing is sent after a key has become too old, so that what was sent under it has arrived or never will."""
 
@@ -99,7 +101,7 @@ class StripePayments:
                 return Unknown()
 
     async def refund(self, refund_id: UUID, reference: str, amount: Money) -> RefundOutcome | Unknown:
-        """Give money back, unless Stripe has or is about to; one that failed before is tried anew."""
+        """Give money back, unless Stripe has or is about to; one that failed or was refused before is tried anew."""
         age = self._age_of(refund_id)
         if age >= KEY_SECONDS and age % KEY_SECONDS < QUIET_SECONDS:
             return Unknown()
@@ -144,7 +146,15 @@ class StripePayments:
             "metadata": {"refund_id": str(refund_id)},
         }
         create = self.account.refunds.create_async
-        return await self.account.ask("refunding", lambda: create(params, {"idempotency_key": key}))
+        for old in range(OLD_REFUSALS):
+            options: Any = {"idempotency_key": f"{key}:{old}" if old else key}
+            try:
+                return await self.account.ask("refunding", lambda options=options: create(params, options))
+            except (CardError, InvalidRequestError) as error:
+                # Stripe keeps a refusal as long as its key: it has done nothing, and may have another answer by now.
+                if not _is_old(error):
+                    raise
+        return None
 
     def _age_of(self, identifier: UUID) -> int:
         """How many seconds ago a UUIDv7 was made."""
@@ -194,6 +204,11 @@ def _part(thing: StripeObject | None, name: str) -> Any:
 def _refund_code(error: StripeError) -> str:
     too_high = isinstance(error, InvalidRequestError) and error.param == "amount"
     return "REFUND_TOO_HIGH" if too_high else refund_code(error.code)
+
+
+def _is_old(error: StripeError) -> bool:
+    """Whether the answer was given before, to the same key."""
+    return {name.lower(): value for name, value in (error.headers or {}).items()}.get("idempotent-replayed") == "true"
 
 
 def _said(error: StripeError) -> str:

@@ -92,12 +92,13 @@ class FakeStripe:
             try:
                 if request.headers.get("authorization") != f"Bearer {KEY}":
                     raise Refusal(401, type="invalid_request_error", message="Invalid API Key provided: sk_te***")
-                status, body = self._once(asked, lambda: work(request.path_params.get("id", ""), asked.params))
+                status, body, told = self._once(asked, lambda: work(request.path_params.get("id", ""), asked.params))
             except Refusal as refusal:
-                status, body = refusal.status, refusal.body
+                status, body, told = refusal.status, refusal.body, {}
             if fault is Fault.HANGS_DONE:
                 await _until_gone(request)
-            return Cut() if fault is Fault.LOST else JSONResponse(body, status, {"Request-Id": f"req_{uuid4().hex}"})
+            headers = {"Request-Id": f"req_{uuid4().hex}", **told}
+            return Cut() if fault is Fault.LOST else JSONResponse(body, status, headers)
 
         return Route(path, answer, methods=[method])
 
@@ -108,21 +109,21 @@ class FakeStripe:
                 return armed[1]
         return None
 
-    def _once(self, asked: Asked, work: Callable[[], Fields]) -> tuple[int, Fields]:
-        """The same key gives the same answer, also where it was an error, and has the same parameters."""
+    def _once(self, asked: Asked, work: Callable[[], Fields]) -> tuple[int, Fields, dict[str, str]]:
+        """The same key gives the same answer, also where it was an error, says so, and has the same parameters."""
         wanted = (asked.path, asked.params)
         if asked.key in self._saved:
             before, status, body = self._saved[asked.key]
             if before != wanted:
                 raise Refusal(400, type="idempotency_error", message="Keys can only be used with the same parameters.")
-            return status, body
+            return status, body, {"Idempotent-Replayed": "true"}
         try:
             status, body = 200, work()
         except Refusal as refusal:
             status, body = refusal.status, refusal.body
         if asked.key and asked.method == "POST":
             self._saved[asked.key] = (wanted, status, copy.deepcopy(body))
-        return status, body
+        return status, body, {}
 
 
 class Cut(Response):

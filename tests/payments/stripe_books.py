@@ -71,6 +71,10 @@ class Books:
         refund.update(status=status, failure_reason=reason)
         self._happen("refund.failed" if status == "failed" else "refund.updated", refund)
 
+    def end_dispute(self, identifier: str) -> None:
+        """The bank decides for the shop."""
+        self._methods[identifier] = VISA
+
     def happened(self, type: str, about: str) -> Fields:
         """The newest event of this type about an object."""
         return next(

@@ -86,6 +86,19 @@ async def test_a_disputed_charge_is_not_refunded(payments: StripePayments) -> No
     assert code_of(await payments.refund(new_id(), await bought(payments, DISPUTED), PART)) == "DISPUTED"
 
 
+async def test_a_refund_that_was_refused_is_made_when_it_is_asked_for_again_and_nothing_is_in_its_way_any_more(
+    stripe: FakeStripe, payments: StripePayments
+) -> None:
+    charge, refund = await bought(payments, DISPUTED), new_id()
+    for _ in range(3):
+        assert code_of(await payments.refund(refund, charge, PART)) == "DISPUTED"
+    stripe.books.end_dispute(charge)
+    stripe.fails("/refunds", Fault.BROKEN)
+    stripe.fails("/refunds", Fault.LOST)
+    assert await payments.refund(refund, charge, PART) == Refunded() == await payments.refund(refund, charge, PART)
+    assert len(given_back(stripe, charge)) == 1
+
+
 async def test_a_refund_under_way_is_unknown_until_it_ends(stripe: FakeStripe, payments: StripePayments) -> None:
     charge, refund = await bought(payments, PENDING_REFUND), new_id()
     assert await payments.refund(refund, charge, PART) == Unknown() == await payments.refund(refund, charge, PART)
