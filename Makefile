@@ -29,11 +29,11 @@ stack: $(INSTALLED) ## Serve it from several processes on private PostgreSQL, Ra
 	@$(BIN)/python -m scripts.system_parts postgresql rabbitmq redis
 	@exec $(BIN)/python -m app.devstack --port $(PORT) --data "$(if $(filter file,$(origin DATA)),.bookstall-stack,$(DATA))"
 
-test: $(INSTALLED) ## Run all tests; as root on Debian or Ubuntu install the programs they need [WORKERS=2] [ARGS="-k checkout"].
+test: $(INSTALLED) ## Run all tests; install the npm packages and, as root on Debian or Ubuntu, the programs they need [WORKERS=2] [ARGS="-k checkout"].
 	@$(BIN)/python -m scripts.run_tests -n $(WORKERS) $(ARGS)
 
 test-embedded: $(INSTALLED) ## Run the tests that need Python alone.
-	@$(BIN)/pytest -n $(WORKERS) -m "not browser and not postgresql and not rabbitmq and not redis and not long" $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) -m "not browser and not postgresql and not rabbitmq and not redis and not npm and not long" $(ARGS)
 
 test-long: $(INSTALLED) ## Run the campaigns that take minutes.
 	@$(BIN)/pytest -m long $(ARGS)

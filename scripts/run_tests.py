@@ -2,28 +2,43 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Protocol
 
 import pytest
 
-from scripts.system_parts import INSTALL_LOG, SYSTEM_PARTS, SystemPart, install_missing
+from scripts import node_packages
+from scripts.system_parts import INSTALL_LOG, SYSTEM_PARTS, install_missing
 
 
-def selection(missing: Sequence[SystemPart]) -> str:
+class Part(Protocol):
+    """What the tests with `marker` need and PyPI does not bring."""
+
+    @property
+    def marker(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def remedy(self) -> str: ...
+
+
+def selection(missing: Sequence[Part]) -> str:
     """Return pytest's marker expression that leaves out what needs a missing part, and the long campaigns."""
     return " and ".join(f"not {marker}" for marker in ("long", *(part.marker for part in missing)))
 
 
-def shortfall(missing: Sequence[SystemPart]) -> str:
+def shortfall(missing: Sequence[Part]) -> str:
     """Return the line that says what was not tested and why."""
     return "NOT TESTED: " + "; ".join(
-        f"the tests marked '{part.marker}', because {part.name} is missing (Debian's package {part.package})"
-        for part in missing
+        f"the tests marked '{part.marker}', because {part.name} is missing ({part.remedy})" for part in missing
     )
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the tests with pytest's `arguments`; return 0 only if all of them could run and passed."""
-    missing = install_missing([part.marker for part in SYSTEM_PARTS], INSTALL_LOG)
+    missing: list[Part] = [
+        *install_missing([part.marker for part in SYSTEM_PARTS], INSTALL_LOG),
+        *node_packages.install_missing_packages(node_packages.INSTALL_LOG),
+    ]
     result = pytest.main(["-m", selection(missing), *arguments])
     if missing:
         print(shortfall(missing), flush=True)

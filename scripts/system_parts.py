@@ -29,6 +29,11 @@ class SystemPart:
     package: str
     find: Callable[[], Path | None]
 
+    @property
+    def remedy(self) -> str:
+        """Where it can be had."""
+        return f"Debian's package {self.package}"
+
 
 def find_chromium() -> Path | None:
     """Return the Chromium or Chrome of this machine, or None; a launcher that cannot start counts as none."""

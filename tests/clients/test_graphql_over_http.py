@@ -6,16 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.clients.node import run_node
 from tests.server import Server
 
-AUDIT = Path(__file__).parent / "graphql_http" / "audit.mjs"
+pytestmark = pytest.mark.npm
+
 TABLE = Path(__file__).parents[2] / "docs" / "graphql-over-http.md"
 
 
 async def audited(server: Server) -> list[dict[str, Any]]:
     """What each audit found."""
-    return json.loads(await run_node(AUDIT, f"{server.url}/graphql"))
+    return json.loads(await run_node("audit.mjs", f"{server.url}/graphql"))
 
 
 def row(audit: dict[str, Any]) -> str:

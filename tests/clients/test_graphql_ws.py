@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
+import pytest
+
 from graph.auth import LEEWAY_SECONDS, EmbeddedIssuer
 from kernel.clock import utc_now
-from tests.builders import Shop
-from tests.clients.node import run_node
-from tests.server import Server
+from tests.builders import Answer, Buyer, Offer, Shop
+from tests.clients.line import line_to
+from tests.clients.node import Page, page, run_node
+from tests.conftest import wait_until
+from tests.server import Server, running
 
-SCRIPT = Path(__file__).parent / "graphql_ws" / "shop.mjs"
+pytestmark = pytest.mark.npm
+
 SECONDS_LEFT = 5
+
+
+@pytest.fixture
+async def mortal_shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    """A marketplace whose server a test may kill."""
+    async with (
+        running(tmp_path / "data", "--no-samples") as server,
+        httpx.AsyncClient(base_url=server.url, timeout=30.0) as http,
+    ):
+        yield Shop(server, http, wait_until)
+
+
+def socket_of(url: str) -> str:
+    """Where the websocket is."""
+    return f"ws{url.removeprefix('http')}/graphql"
 
 
 async def test_a_socket_whose_token_expires_is_opened_again_with_another_and_goes_on(
@@ -21,10 +43,8 @@ async def test_a_socket_whose_token_expires_is_opened_again_with_another_and_goe
 ) -> None:
     offer, buyer = await shop.offer(copies=1), shop.buyer()
     issuer = EmbeddedIssuer(server.data, clock=lambda: utc_now() - timedelta(seconds=LEEWAY_SECONDS))
-    url = f"ws{server.url.removeprefix('http')}/graphql"
-    said = await run_node(
-        SCRIPT, url, offer.id, issuer.issue(buyer.name, seconds=SECONDS_LEFT), server.token(buyer.name)
-    )
+    tokens = (issuer.issue(buyer.name, seconds=SECONDS_LEFT), server.token(buyer.name))
+    said = await run_node("expiring_token.mjs", socket_of(server.url), offer.id, *tokens)
     steps = [json.loads(line) for line in said.splitlines()]
     assert [step["step"] for step in steps] == [
         "connected", "watched", "closed", "connected", "watched again", "query", "mutation", "refused", "closed",
@@ -35,3 +55,60 @@ async def test_a_socket_whose_token_expires_is_opened_again_with_another_and_goe
     assert [error["extensions"]["code"] for error in seen["refused"]] == ["GRAPHQL_VALIDATION_FAILED"]
     assert seen["closed"] == [4403, "TOKEN_EXPIRED"]
     assert seen["watched again"] == seen["watched"]
+
+
+async def test_a_page_whose_connection_breaks_misses_nothing_and_is_told_nothing_twice(shop: Shop) -> None:
+    offer, buyer = await shop.offer(copies=3), shop.buyer()
+    async with (
+        line_to(shop.server.url) as line,
+        page("watching.mjs", socket_of(line.url), buyer.token or "") as open_page,
+    ):
+        orders = [await buys(buyer, offer, open_page, first=True)]
+        line.cut()
+        await open_page.says("closed")
+        orders.append(await buyer.settled(await buyer.buys(offer)))
+        line.leads_to(shop.server.url)
+        await open_page.says("connected")
+        orders.append(await buys(buyer, offer, open_page))
+        tells_each_once(open_page, orders)
+
+
+async def test_a_page_whose_server_is_killed_goes_on_with_the_next(mortal_shop: Shop) -> None:
+    server, offer, buyer = mortal_shop.server, await mortal_shop.offer(copies=3), mortal_shop.buyer()
+    async with line_to(server.url) as line, page("watching.mjs", socket_of(line.url), buyer.token or "") as open_page:
+        orders = [await buys(buyer, offer, open_page, first=True)]
+        await server.kill()
+        await open_page.says("closed")
+        line.cut()
+        await server.start()
+        async with httpx.AsyncClient(base_url=server.url, timeout=30.0) as http:
+            mortal_shop.http = http
+            orders.append(await buyer.settled(await buyer.buys(offer)))
+            line.leads_to(server.url)
+            await open_page.says("connected")
+            orders.append(await buys(buyer, offer, open_page))
+        tells_each_once(open_page, orders)
+
+
+async def buys(buyer: Buyer, offer: Offer, open_page: Page, *, first: bool = False) -> Answer:
+    """An order of the buyer, once the page has said that it is settled and its message has come."""
+    if first:
+        await open_page.says("message", lambda seen: seen["notification"] is None)
+    order = await buyer.settled(await buyer.buys(offer))
+    subject = f"Your order {order['number']} is paid"
+    await open_page.says("order", lambda seen: seen["id"] == order["id"] and seen["settled"])
+    if subject not in subjects(open_page):
+        await open_page.says("message", lambda seen: seen["notification"]["subject"] == subject)
+    return order
+
+
+def subjects(open_page: Page) -> list[str]:
+    """The messages that the page has shown."""
+    return [seen["notification"]["subject"] for seen in open_page.heard("message") if seen["notification"]]
+
+
+def tells_each_once(open_page: Page, orders: list[Answer]) -> None:
+    """Every message came once and in order, and every order came to its end."""
+    assert subjects(open_page) == [f"Your order {order['number']} is paid" for order in orders]
+    settled = {seen["id"] for seen in open_page.heard("order") if seen["settled"]}
+    assert settled == {order["id"] for order in orders}

@@ -1,15 +1,13 @@
-// A buyer with graphql-ws 6.4.2, whose files lie in dist unchanged: watches, comes back after the server has closed
-// the socket because the token expired, asks and changes. Prints each step as a line of JSON.
-import { createClient } from './dist/client.js';
+// A buyer with graphql-ws: watches, comes back after the server has closed the socket because the token expired, asks and
+// changes. Prints each step as a line of JSON.
+import { connect } from './live.mjs';
 
 const [url, offerId, ...tokens] = process.argv.slice(2);
 const say = (step, seen) => console.log(JSON.stringify({ step, seen }));
 
-const client = createClient({
-  url,
-  connectionParams: () => ({ Authorization: `Bearer ${tokens.length > 1 ? tokens.shift() : tokens[0]}` }),
-  on: { closed: (event) => say('closed', [event.code, event.reason]), connected: () => say('connected', null) },
-});
+const client = connect(url, () => (tokens.length > 1 ? tokens.shift() : tokens[0]));
+client.on('closed', (event) => say('closed', [event.code, event.reason]));
+client.on('connected', () => say('connected', null));
 
 async function once(query, variables) {
   for await (const { data, errors } of client.iterate({ query, variables })) return errors ?? data;
