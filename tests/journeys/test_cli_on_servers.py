@@ -97,7 +97,7 @@ async def test_the_cache_holds_the_same_bytes_when_it_is_filled_from_zero(
 ) -> None:
     settings = {**migrated, "BOOKSTALL_SAMPLE_BOOKS": "40"}
     data = tmp_path / "data"
-    everything_else = re.compile(rb"bookstall:(generation|available|incarnation)")
+    everything_else = re.compile(rb"bookstall:(generation|available|incarnation|rate)")
 
     async def copies() -> dict[bytes, bytes]:
         async with open_redis(redis) as client:
