@@ -45,14 +45,16 @@ check: $(INSTALLED) ## Lint, check formats, types and import contracts, and comp
 	$(BIN)/pyright
 	$(BIN)/bookstall schema --check
 	$(BIN)/bookstall asyncapi --check
+	$(BIN)/bookstall errors --check
 
 format: $(INSTALLED) ## Format the sources and repair what the linter can.
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-snapshot: $(INSTALLED) ## Write graph/schema.graphql and messaging/asyncapi.json anew.
+snapshot: $(INSTALLED) ## Write graph/schema.graphql, messaging/asyncapi.json and docs/errors.md anew.
 	$(BIN)/bookstall schema
 	$(BIN)/bookstall asyncapi
+	$(BIN)/bookstall errors
 
 clean: ## Remove what was installed and cached; data folders stay.
 	rm -rf .venv .tools .hypothesis .pytest_cache .ruff_cache .import_linter_cache

@@ -249,6 +249,18 @@ def asyncapi(check: Check = False) -> None:
     snapshot(ROOT / "messaging" / "asyncapi.json", asyncapi_document(version("bookstall")), check, "asyncapi")
 
 
+@app.command()
+def errors(check: Check = False) -> None:
+    """Write docs/errors.md.
+
+    Example: bookstall errors --check
+    """
+    from graph.catalogue import errors_page
+    from graph.schema import schema as built
+
+    snapshot(ROOT / "docs" / "errors.md", errors_page(built.as_str()), check, "errors")
+
+
 @catalog.command("rebuild")
 def rebuild_catalog(data: Data = None) -> None:
     """Copy all books' offers and all sellers to Redis again, as they are in the catalogue's database.

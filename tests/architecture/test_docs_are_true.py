@@ -14,7 +14,6 @@ from typer.main import get_command
 from app.cli import app
 from app.settings import DOMAINS, Settings
 from app.subscriptions import SAGA
-from graph.errors import Code
 from graph.limits import Limits
 
 ROOT = Path(__file__).parents[2]
@@ -182,18 +181,6 @@ def test_the_table_of_the_saga_is_the_saga() -> None:
     assert told == {(row.event.__name__, row.domain, row.handler.__name__) for reactions in SAGA for row in reactions}
 
 
-def test_the_table_of_expected_failures_is_the_schemas(schema: GraphQLSchema) -> None:
-    table = rows(GRAPHQL, "| code | fields besides | answered by |")
-    codes = schema.type_map["ErrorCode"].values  # pyright: ignore[reportAttributeAccessIssue]
-    assert [SPAN.findall(code)[0] for code, _, _ in table] == sorted(codes)
-    for code, besides, answered in table:
-        name = SPAN.findall(code)[0].title().replace("_", "")
-        fields = schema.type_map[name].fields  # pyright: ignore[reportAttributeAccessIssue]
-        assert set(SPAN.findall(besides)) == set(fields) - {"code", "message", "path"}, name
-        for mutation in SPAN.findall(answered):
-            assert name in reachable(schema, mutation), (name, mutation)
-
-
 def test_the_table_of_settings_is_the_programs() -> None:
     told = [(SPAN.findall(name)[0], SPAN.findall(default)[0]) for name, default, _ in rows(OPERATIONS, SETTINGS_TABLE)]
     assert told == [
@@ -221,20 +208,3 @@ def test_the_table_of_metrics_is_the_programs() -> None:
 
 def test_the_connections_are_counted_for_as_many_domains_as_there_are() -> None:
     assert f"P x {len(DOMAINS)} x BOOKSTALL_POOL_SIZE" in OPERATIONS.read_text()
-
-
-def reachable(schema: GraphQLSchema, mutation: str) -> set[str]:
-    """The types that a mutation's result can hold, with those of its problems."""
-    assert schema.mutation_type is not None
-    result = schema.mutation_type.fields[mutation].type
-    members = {member.name: member for member in result.types}  # pyright: ignore[reportAttributeAccessIssue]
-    for member in list(members.values()):
-        if "problems" in member.fields and member.name.endswith("Rejected"):
-            problems = member.fields["problems"].type.of_type.of_type.of_type
-            members |= {problem.name: problem for problem in problems.types}
-    return set(members)
-
-
-def test_the_table_of_top_level_errors_is_the_graphs() -> None:
-    told = [code for codes, _ in rows(GRAPHQL, "| code | what happened |") for code in SPAN.findall(codes)]
-    assert sorted(told) == sorted(Code)

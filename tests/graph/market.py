@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from graphql import build_schema
 from starlette.applications import Starlette
 
 from app.settings import Settings
@@ -25,9 +26,11 @@ from graph.schema import schema
 from kernel.books import Grade
 from kernel.money import Money
 from tests.conftest import wait_until
+from tests.graph.paths import leads_into, paths_in
 
 Answer = dict[str, Any]
 
+SCHEMA = build_schema(schema.as_str())
 ADDRESS = {"name": "A. Buyer", "line1": "1 Canal Street", "postalCode": "3511 AB", "city": "Utrecht", "country": "NL"}
 
 _numbers = itertools.count(1)
@@ -78,10 +81,14 @@ class Client:
         return answer["data"]
 
     async def mutate(self, field: str, input: Mapping[str, object], selection: str) -> Answer:
-        """One mutation's result; every problem in it is shown with code, message and path."""
+        """One mutation's result; every problem in it has code, message and path, which leads into the input."""
         kind = f"{field[0].upper()}{field[1:]}Input"
         document = f"mutation M($input: {kind}!) {{ {field}(input: $input) {{ __typename {selection} }} }}"
-        return (await self.data(document, input=input))[field]
+        answer = (await self.data(document, input=input))[field]
+        for path in paths_in(answer):
+            assert path[0] == "input", path
+            assert leads_into(SCHEMA.type_map[kind], path[1:]), path  # pyright: ignore[reportArgumentType]
+        return answer
 
     async def add_to_cart(self, offer: OfferOnSale, quantity: int = 1) -> Answer:
         """The cart afterwards, or why not."""
