@@ -69,7 +69,7 @@ def codes_of(function: FunctionType) -> Iterator[CodeType]:
                     waiting.append((plain.__code__, plain.__globals__))
 
 
-def parts(named: object) -> Iterable[object]:
+def parts(named: Any) -> Iterable[Any]:
     """What can be called of something: a class's methods, a table's entries, or itself."""
     if inspect.isclass(named):
         return vars(named).values()
