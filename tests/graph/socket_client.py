@@ -49,6 +49,10 @@ class SocketClient:
         payload = {"query": document, "variables": variables}
         await self.send({"id": identifier, "type": "subscribe", "payload": payload})
 
+    def break_off(self) -> None:
+        """Go without a word."""
+        self._socket.transport.abort()
+
     async def closed(self) -> tuple[int | None, str | None]:
         """The code and reason with which the server closes, whatever it says before."""
         async with asyncio.timeout(10):
