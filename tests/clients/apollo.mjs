@@ -3,7 +3,6 @@ import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/clien
 import { SetContextLink } from '@apollo/client/link/context';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { relayStylePagination } from '@apollo/client/utilities';
-import { buildSchema, isAbstractType } from 'graphql';
 import { connect } from './live.mjs';
 
 export function apollo(url, getToken, possibleTypes) {
@@ -22,10 +21,4 @@ export function apollo(url, getToken, possibleTypes) {
       },
     }),
   });
-}
-
-export function possibleTypesOf(schema) { // the text of graph/schema.graphql
-  const built = buildSchema(schema);
-  const abstract = Object.values(built.getTypeMap()).filter(isAbstractType);
-  return Object.fromEntries(abstract.map((type) => [type.name, built.getPossibleTypes(type).map(({ name }) => name)]));
 }

@@ -2,7 +2,8 @@
 // Prints each step as a line of JSON.
 import { gql } from '@apollo/client';
 import { readFileSync } from 'node:fs';
-import { apollo, possibleTypesOf } from './apollo.mjs';
+import { apollo } from './apollo.mjs';
+import { possibleTypesOf } from './possible_types.mjs';
 
 const [url, token, isbn, schema] = process.argv.slice(2);
 const say = (step, seen) => console.log(JSON.stringify({ step, seen }));
