@@ -73,3 +73,13 @@ def forget_resent_and_trace() -> None:
         batch_op.drop_column("traceparent")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_column("resent")
+
+
+def page_letters() -> None:
+    """Lets a page of dead letters begin where the last one ended."""
+    op.create_index("ix_inbox_letters", "inbox", ["state", "event_id"], sqlite_where=_UNDONE, postgresql_where=_UNDONE)
+
+
+def forget_pages_of_letters() -> None:
+    """Takes the index away."""
+    op.drop_index("ix_inbox_letters", "inbox")

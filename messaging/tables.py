@@ -79,6 +79,7 @@ inbox = Table(
 # Written out, not bound: a partial index is used only where the same condition is seen.
 UNDONE = inbox.c.state != literal_column("'done'", String)
 Index("ix_inbox_undone", inbox.c.state, inbox.c.next_at, postgresql_where=UNDONE, sqlite_where=UNDONE)
+Index("ix_inbox_letters", inbox.c.state, inbox.c.event_id, postgresql_where=UNDONE, sqlite_where=UNDONE)
 Index("ix_inbox_received_at", inbox.c.received_at)
 
 

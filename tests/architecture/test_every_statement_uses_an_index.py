@@ -4,16 +4,37 @@ import importlib
 import pkgutil
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import domains
 import messaging
+from domains.catalog import BookOrder, search
 from kernel.migrations import migrate
 from kernel.statement import Statement
 from messaging import inbox, outbox
 
+PAGES = {
+    "domains.orders.views.FIND_OF_BUYER": "buyer_id=? AND id<?",
+    "domains.orders.views.FIND_OF_BUYER_IN": "buyer_id=? AND status=? AND id<?",
+    "domains.orders.stuck.FIND_STUCK": "id>?",
+    "domains.orders.refund_repository.FIND_FAILED": "id>?",
+    "domains.notifications.repository.NEWEST_FIRST": "recipient_id=? AND sequence<?",
+    "domains.notifications.repository.UNREAD_NEWEST_FIRST": "recipient_id=? AND sequence<?",
+    "domains.notifications.repository.AFTER": "recipient_id=? AND sequence>?",
+    "domains.sellers.repository.LISTINGS_OF": "seller_id=? AND (published_at,id)<(?,?)",
+    "domains.sellers.ledger_repository.SALES_OF": "seller_id=? AND recorded_at>? AND (recorded_at,order_item_id)<(?,?)",
+    "messaging.inbox.LETTERS": "state=? AND event_id<?",
+}
+"""What the first step of a page goes by: where its list begins, and the place after which it begins itself."""
+RANKS = {
+    BookOrder.TITLE: "title_rank",
+    BookOrder.YEAR: "year_rank",
+    BookOrder.RATING: "rating_rank",
+    BookOrder.PRICE: "price_rank",
+}
 SEQUENCES = frozenset({"ids", "isbns", "names", "seller_ids", "statuses"})
 DOMAINS = sorted(path.parent.name for path in (Path(__file__).parents[2] / "domains").glob("*/tables.py"))
 
@@ -60,6 +81,31 @@ def test_no_statement_of_a_domain_reads_a_whole_table(domain: str, tables: sqlit
     plans = {statement.name: plan_of(statement, tables) for statement in statements_of(domain)}
     assert len(plans) > 10
     assert {name: plan for name, plan in plans.items() if reads_a_whole_table(plan)} == {}
+
+
+@pytest.mark.parametrize(("page", "begins"), PAGES.items(), ids=str)
+async def test_a_page_deep_in_a_list_begins_where_the_last_one_ended(page: str, begins: str, tmp_path: Path) -> None:
+    """So it costs what the first page costs: nothing is gone through that it does not show, and nothing is sorted."""
+    domain = page.split(".")[1] if page.startswith("domains.") else "orders"
+    await migrate(f"sqlite:///{tmp_path}/pages.db", domain)
+    [statement] = [one for one in statements_of(domain) if one.name == page]
+    with closing(sqlite3.connect(tmp_path / "pages.db")) as tables:
+        plan = plan_of(statement, tables)
+    assert plan[0].partition("(")[2] == f"{begins})"
+    assert [step for step in plan if "TEMP B-TREE FOR ORDER BY" in step] == []
+
+
+@pytest.mark.parametrize(("order", "rank"), RANKS.items(), ids=str)
+@pytest.mark.parametrize("available", [None, True])
+async def test_a_page_deep_in_the_catalogue_begins_where_the_last_one_ended(
+    order: BookOrder, rank: str, available: bool | None, tmp_path: Path
+) -> None:
+    await migrate(f"sqlite:///{tmp_path}/pages.db", "catalog")
+    statement = search._statement(search._Shape(0, 0, frozenset(), available, order, after=True))
+    with closing(sqlite3.connect(tmp_path / "pages.db")) as tables:
+        plan = plan_of(statement, tables)
+    assert plan[0].endswith(f"(({rank},isbn)>(?,?))")
+    assert [step for step in plan if "TEMP B-TREE" in step] == []
 
 
 @pytest.mark.parametrize("statement", [outbox.ANY_DUE, outbox.CLAIM, inbox.ANY_DUE, inbox.CLAIM_DUE])
