@@ -10,6 +10,7 @@ import socket
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from app.complaint import Complaint
 from app.data_folder import DataFolder
 from app.gateway import gateway
 from app.process import console, listen, serve_until, start, stop_on_signals, url_of
@@ -26,6 +27,10 @@ def run(settings: Settings, *, samples: bool) -> None:
 
 def seed(settings: Settings) -> None:
     """Loads the sample shop and returns when all its events have arrived; raises Complaint where it cannot."""
+    if settings.production:
+        raise Complaint(
+            "the sample shop is for development: in production its sellers would be whoever has their names"
+        )
     start(_seed(settings))
 
 
@@ -55,7 +60,7 @@ async def _serve(settings: Settings, *, samples: bool) -> None:
             working = worker(shop)
             await working.start()
             try:
-                if samples and not folder.samples.exists():
+                if samples and not settings.production and not folder.samples.exists():
                     await _first_start(shop, folder, stop)
                 if not stop.is_set():
                     _announce(settings, listening)

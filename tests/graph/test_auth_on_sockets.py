@@ -16,9 +16,12 @@ MY_ORDERS = "subscription { myOrders { version } }"
 STOCK = "subscription S($isbns: [ISBN!]!) { stockUpdates(isbns: $isbns) { version isSnapshot } }"
 
 
-def issued(market: Market, seconds_ago: int) -> str:
+WATCH = "subscription S($id: ID!) { orderUpdates(orderId: $id) { isSnapshot order { status } } }"
+
+
+def issued(market: Market, seconds_ago: int, name: str = "alice") -> str:
     issuer = EmbeddedIssuer(market.shop.settings.data, clock=lambda: utc_now() - timedelta(seconds=seconds_ago))
-    return issuer.issue("alice")
+    return issuer.issue(name)
 
 
 async def test_what_is_public_needs_no_token(market: Market, socket_url: str) -> None:
@@ -71,6 +74,32 @@ async def test_a_token_that_expires_closes_its_subscriptions(market: Market, soc
         await client.subscribe("subscription { notifications { version } }")
         assert (await client.receive())["type"] == "next"
         assert await client.closed() == (4403, "TOKEN_EXPIRED")
+
+
+async def test_a_token_that_expires_ends_no_stream_of_another_token(market: Market, socket_url: str) -> None:
+    buyer = market.buyer()
+    order = await buyer.buy(await market.offer())
+    async with connected(socket_url) as first, connected(socket_url) as second:
+        for client, token in ((first, issued(market, LIFE_LIMIT_SECONDS + 1, buyer.name)), (second, buyer.token)):
+            await client.initialise(token)
+            await client.subscribe(WATCH, id=order["id"])
+            assert (await client.receive())["payload"]["data"]["orderUpdates"]["isSnapshot"]
+        assert await first.closed() == (4403, "TOKEN_EXPIRED")
+        await buyer.mutate("cancelOrder", {"orderId": order["id"]}, "__typename")
+        status = None
+        while status != "CANCELLED":
+            status = (await second.receive())["payload"]["data"]["orderUpdates"]["order"]["status"]
+
+
+async def test_a_token_without_a_role_does_not_watch_beside_one_that_has_it(market: Market, socket_url: str) -> None:
+    seller = await market.seller()
+    async with connected(socket_url) as first, connected(socket_url) as second:
+        for client, token in ((first, seller.token), (second, market.shop.issuer.issue(seller.name))):
+            await client.initialise(token)
+            await client.subscribe("subscription { sales { version } }")
+        assert (await first.receive())["type"] == "next"
+        [error] = (await second.receive())["payload"]
+    assert error["extensions"]["code"] == "FORBIDDEN"
 
 
 async def test_operations_before_the_connection_is_initialised_are_refused(socket_url: str) -> None:

@@ -18,7 +18,7 @@ from app.oidc import LIMIT_BYTES, OidcVerifier, ProviderKeys, usable_keys
 from graph.auth import Expected, IssuerAway, Role, TokenExpired, TokenInvalid
 from graph.http import build_graph_app
 from tests.graph.conftest import listening
-from tests.graph.market import Market
+from tests.graph.market import ADDRESS, Market
 from tests.graph.oidc_provider import ISSUER, Provider, answer_of, new_key
 from tests.graph.socket_client import connected
 
@@ -310,6 +310,33 @@ async def test_people_of_the_provider_are_viewers(market: Market, provider: Prov
     assert good.json()["data"]["me"]["email"] == "ada@example.org"
     assert (bad.status_code, bad.json()["errors"][0]["extensions"]["code"]) == (401, "TOKEN_INVALID")
     assert 'error="invalid_token"' in bad.headers["www-authenticate"]
+
+
+async def test_somebody_without_an_address_buys_like_everybody(
+    market: Market, provider: Provider, gateway: Gateway, eventually
+) -> None:
+    offer = await market.offer()
+    headers = {"Authorization": f"Bearer {provider.token('first', 'someone|without@mail')}"}
+    async with asking(market, gateway) as http:
+
+        async def ask(document: str, **variables: object) -> dict:
+            body = {"query": document, "variables": variables}
+            return (await http.post("/graphql", json=body, headers=headers)).json()["data"]
+
+        await ask("mutation M($id: ID!) { addToCart(input: {offerId: $id}) { __typename } }", id=offer.id)
+        given = {
+            "idempotencyKey": "once",
+            "deliveryAddress": ADDRESS,
+            "amount": {"amount": offer.price, "currency": "EUR"},
+        }
+        bought = await ask("mutation M($input: CheckoutInput!) { checkout(input: $input) { __typename } }", input=given)
+        assert bought == {"checkout": {"__typename": "CheckoutCompleted"}}
+
+        async def settled() -> bool:
+            orders = (await ask("{ me { orders { nodes { settled } } } }"))["me"]["orders"]["nodes"]
+            return orders == [{"settled": True}]
+
+        await eventually(settled)
 
 
 async def test_while_nobody_can_tell_a_client_is_told_to_come_again(

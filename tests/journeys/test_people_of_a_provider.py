@@ -39,7 +39,7 @@ def production(provider: Provider) -> Environment:
 async def embedded_gate(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """`bookstall run`."""
     data = tmp_path_factory.mktemp("production") / "data"
-    async with running(data, "--no-samples", settings=production(provider)) as server:
+    async with running(data, settings=production(provider)) as server:
         yield server
 
 
@@ -115,6 +115,17 @@ async def test_nobody_is_given_a_token_or_shown_the_schema(gate: Server, provide
 async def test_the_doctor_counts_the_provider_s_keys(gate: Server, provider: Provider) -> None:
     said = await bookstall("doctor", "--data", gate.data, settings=gate.environment)
     assert f"{len(provider.keys)} of {ISSUER}, for " in said.out
+
+
+async def test_nobody_is_given_the_stall_of_a_sample_seller(
+    embedded_gate: Server, provider: Provider, tmp_path: Path
+) -> None:
+    desk = "{ books(first: 1) { nodes { isbn } } me { selling { seller { id } } } }"
+    shown = (await asked(embedded_gate, provider.token("first", "mara", roles=["seller"]), desk)).json()["data"]
+    assert shown == {"books": {"nodes": []}, "me": {"selling": {"seller": None}}}
+    said = await bookstall("seed", "--data", tmp_path / "data", settings=production(provider))
+    assert said.complaint.startswith("the sample shop is for development")
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("command", ["run", "gateway", "worker", "migrate", "seed", "doctor"])
