@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -45,12 +46,14 @@ def market(request: pytest.FixtureRequest) -> Market:
 
 
 @asynccontextmanager
-async def listening(market: Market, services: Services, verifier: TokenVerifier | None = None) -> AsyncIterator[str]:
-    """Where these services listen for websockets: a real server on a port of its own."""
+async def listening(
+    market: Market, services: Services, verifier: TokenVerifier | None = None, at: socket.socket | None = None
+) -> AsyncIterator[str]:
+    """Where these services listen for websockets: a real server on a port of its own, or at this socket."""
     app = Starlette(routes=build_graph_app(services, verifier or market.shop.issuer))
     config = BoundedConfig(app, limits=services.limits, port=0, lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([at] if at else None))
 
     async def started() -> bool:
         return server.started

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import pytest
 
+from domains.inventory import BookStock
 from graph.auth import LIFE_LIMIT_SECONDS
+from graph.ports import Change, book_topic
 from tests.conftest import wait_until
+from tests.graph.conftest import listening
 from tests.graph.market import Client, Market, fresh_isbn
 from tests.graph.socket_client import SocketClient, connected
 from tests.graph.test_auth_on_sockets import issued
 from tests.graph.test_live_updates import updates
+
+BUFFER_BYTES = 4096
+CHANGES = 1000
 
 STOCK = "subscription S($isbns: [ISBN!]!) { stockUpdates(isbns: $isbns) { isbn version isSnapshot stock { total } } }"
 
@@ -172,3 +180,32 @@ async def test_subscribers_come_and_go_while_the_stock_falls(market: Market, soc
     seen = await asyncio.gather(*watching)
     assert all(versions == sorted(set(versions)) for versions in seen)
     assert len({versions[-1] for versions in seen}) == 1
+
+
+async def test_a_client_that_does_not_read_changes_nothing_for_the_others(embedded_market: Market) -> None:
+    isbn, hub = fresh_isbn(), embedded_market.shop.services.hub
+    # Little fits between the two, so that what is not read is soon felt.
+    with socket.socket() as little, socket.socket() as unread:
+        little.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+        little.bind(("127.0.0.1", 0))
+        unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        async with listening(embedded_market, embedded_market.shop.services, at=little) as url:
+            unread.connect(little.getsockname())
+            async with connected(url, sock=unread, max_queue=1) as slow, connected(url) as fast:
+                for client in (slow, fast):
+                    await client.initialise()
+                    await client.subscribe(STOCK, isbns=[isbn])
+                    await client.receive()
+                for version in range(1, CHANGES + 1):
+                    hub.receive(Change(book_topic(isbn), version, stock(isbn, version)))
+                    assert (await fast.receive())["payload"]["data"]["stockUpdates"]["version"] == version
+                versions = [payload["data"]["stockUpdates"]["version"] for payload in await told(slow, CHANGES)]
+    assert versions == sorted(set(versions))
+    assert len(versions) < CHANGES
+
+
+def stock(isbn: str, version: int) -> BookStock:
+    return BookStock(
+        isbn=isbn, total=version, sellers=1, min_price=None, max_price=None, average_price=None, version=version,
+        updated_at=datetime(2026, 1, 1, tzinfo=UTC), currency="EUR", offers=(),
+    )  # fmt: skip
