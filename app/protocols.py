@@ -22,6 +22,7 @@ LINGER_SECONDS = 1.0
 MOST_FRAMES = 1000
 """The frames of one message."""
 TOO_MANY_MESSAGES = 4429
+GOING_AWAY = 1001
 
 
 class BoundedConfig(uvicorn.Config):
@@ -210,6 +211,9 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         self._resumed()
 
     def keepalive_timeout(self) -> None:
+        # uvicorn says 1011, an error of ours, after which graphql-ws does not come back: a laptop that slept is none.
+        if not self.close_sent:
+            self.conn.fail(GOING_AWAY, "keepalive ping timeout")
         super().keepalive_timeout()
         self._cut_off_later()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -47,6 +48,10 @@ class Page:
                     return said["seen"]
         assert self._process.stderr is not None
         raise AssertionError((self.said, (await self._process.stderr.read()).decode()))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Stop it, or let it go on."""
+        self._process.send_signal(number)
 
     def heard(self, step: str) -> list[Any]:
         """What was said so far under this name."""

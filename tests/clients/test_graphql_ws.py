@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -25,9 +26,9 @@ SECONDS_LEFT = 5
 
 @pytest.fixture
 async def mortal_shop(tmp_path: Path) -> AsyncIterator[Shop]:
-    """A marketplace whose server a test may kill."""
+    """A marketplace whose server a test may kill, and which soon gives up who does not answer."""
     async with (
-        running(tmp_path / "data", "--no-samples") as server,
+        running(tmp_path / "data", "--no-samples", settings={"BOOKSTALL_SOCKET_PING_SECONDS": "0.5"}) as server,
         httpx.AsyncClient(base_url=server.url, timeout=30.0) as http,
     ):
         yield Shop(server, http, wait_until)
@@ -87,6 +88,23 @@ async def test_a_page_whose_server_is_killed_goes_on_with_the_next(mortal_shop: 
             line.leads_to(server.url)
             await open_page.says("connected")
             orders.append(await buys(buyer, offer, open_page))
+        tells_each_once(open_page, orders)
+
+
+async def test_a_page_on_a_machine_that_slept_comes_back(mortal_shop: Shop) -> None:
+    server, offer, buyer = mortal_shop.server, await mortal_shop.offer(copies=3), mortal_shop.buyer()
+    async with page("watching.mjs", socket_of(server.url), buyer.token or "") as open_page:
+        orders = [await buys(buyer, offer, open_page, first=True)]
+        open_page.signal(signal.SIGSTOP)
+
+        async def given_up() -> bool:
+            return "cancelled" in server.log()
+
+        await mortal_shop.eventually(given_up)
+        orders.append(await buyer.settled(await buyer.buys(offer)))
+        open_page.signal(signal.SIGCONT)
+        await open_page.says("connected")
+        orders.append(await buys(buyer, offer, open_page))
         tells_each_once(open_page, orders)
 
 
