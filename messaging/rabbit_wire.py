@@ -80,7 +80,8 @@ def _event_id(delivery: AbstractIncomingMessage, name: str) -> UUID:
     try:
         return UUID(delivery.message_id)
     except ValueError:
-        return uuid5(_DERIVED, delivery.message_id)
+        # Another program may number its messages from 1 on, each of its kinds or each for itself.
+        return uuid5(_DERIVED, f"{delivery.app_id} {name} {delivery.message_id}")
 
 
 def _text(value: object, length: int | None = None) -> str:
