@@ -24,7 +24,7 @@ _ANSWER_SECONDS = 3
 """How much longer than its limit an answer may take: a server whose host is gone never says that it is."""
 _CLOSE_SECONDS = 5
 _RANDOM_PAGE_COST = "1.1"
-"""That of an SSD. With the default, made for disks, a table that is not analysed yet is sorted for each page of a list."""
+"""That of an SSD. With the default, made for disks, a table that is not analysed is sorted for each page of a list."""
 _IDLE_IN_TRANSACTION_SECONDS = 30
 """A transaction awaits its own statements alone: one that is idle for so long has lost its process."""
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import asyncpg
 import pytest
 
 from domains.orders import OrderStatus, views
-from domains.sellers import Listing
-from kernel.books import Grade
-from kernel.clock import utc_now
 from kernel.database import Statement
 from kernel.ids import new_id
-from kernel.money import Money
 from kernel.postgresql import session_limits
-from tests.databases import Databases, opened
-from tests.many_orders import place_orders
+from tests.databases import Databases
 
 pytestmark = pytest.mark.postgresql
 
+WRITE_ORDERS = """
+    INSERT INTO orders (id, number, buyer_id, status, payment_status, version, settled, total, currency, address,
+        placed_at, paid_at)
+    SELECT gen_random_uuid(), 'M-' || place, 'alice', 'PAID', 'CAPTURED', 1, true, 1250, 'EUR',
+        jsonb_build_object('name', repeat('A Buyer', 20)), now(), now()
+    FROM generate_series(1, 30000) AS place"""
 PAGE = {"buyer_id": "alice", "before": new_id(), "count": 21}
 
 
@@ -31,14 +30,9 @@ async def steps_of(connection: asyncpg.Connection, statement: Statement, **value
 
 async def test_a_page_of_a_table_that_was_never_analysed_is_not_sorted(postgresql_databases: Databases) -> None:
     url = await postgresql_databases.new("orders")
-    listing = Listing(
-        id=new_id(), seller_id=new_id(), owner_id="bob", isbn="9780141439518", grade=Grade.GOOD,
-        price=Money(1250, "EUR"), location="Utrecht", published_quantity=1, withdrawn=False, version=1,
-        published_at=utc_now(),
-    )  # fmt: skip
-    async with opened(url, "orders") as database:
-        await place_orders(database, "alice", 5000, [listing, replace(listing, id=new_id())])
     connection = await asyncpg.connect(url, server_settings=session_limits(10.0, 5.0))
+    await connection.execute("ALTER TABLE orders SET (autovacuum_enabled = false)")
+    await connection.execute(WRITE_ORDERS)
     everything = await steps_of(connection, views.FIND_OF_BUYER, **PAGE)
     of_a_status = await steps_of(connection, views.FIND_OF_BUYER_IN, **PAGE, status=OrderStatus.CANCELLED)
     await connection.close()
