@@ -1,7 +1,8 @@
 """Many clients in one process that cost little: raw websockets that only count messages. See benchmarks/fanout.py.
 
 It reads orders from stdin, one a line, and answers each with a line of JSON: `open KIND COUNT` opens so many clients,
-and `wait KIND` tells, when each of them has had one message more, the moment at which the last one had it.
+`wait KIND` tells, when each of them has had one message more, the moment at which the last one had it, and
+`length KIND` how many bytes that was.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class Client:
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address)
         self.messages = 0
+        self.length = 0
+        """The bytes of its last message."""
         self._unread = b""
 
     def upgrade(self, path: str, more: str) -> None:
@@ -69,7 +72,8 @@ class Client:
                 break
             if data[place] == 0x88:
                 raise SystemExit(f"the server closed: {data[start : start + length]!r}")
-            self.messages += data[place] == 0x81
+            if data[place] == 0x81:
+                self.messages, self.length = self.messages + 1, length
             place = start + length
         self._unread = data[place:]
 
@@ -105,6 +109,10 @@ class Crowd:
                 self._clients[client.socket.fileno()] = client
                 self._polled.register(client.socket, select.EPOLLIN)
 
+    def length(self) -> int:
+        """The bytes of the last message."""
+        return max(client.length for client in self._clients.values())
+
     def wait(self) -> float:
         """The moment at which the last client had one message more."""
         self._expected += 1
@@ -132,6 +140,8 @@ def main() -> None:
                 answer = 0.0
             case ["wait", kind]:
                 answer = crowds[kind].wait()
+            case ["length", kind]:
+                answer = crowds[kind].length()
             case _:
                 raise SystemExit(f"no order: {line}")
         print(json.dumps(answer), flush=True)

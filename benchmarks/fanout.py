@@ -158,13 +158,14 @@ async def compared(shop: Shop, bare: Bare, port: int, clients: int, events: int)
 
         found["bare"].append(await measured(crowd, "bare", broadcast))
         found["shared"].append(await measured(crowd, "shared", share))
+    length = {kind: await crowd.ask(f"length {kind}") for kind in found}
     await crowd.end()
     cpu = {kind: statistics.median(pair[0] for pair in pairs) / clients * 1e6 for kind, pairs in found.items()}
     last = {kind: statistics.median(pair[1] for pair in pairs) * 1e3 for kind, pairs in found.items()}
     for kind in ("bare", "shared"):
         print(
             f"{clients:6} clients, {kind:6}  CPU {cpu[kind]:6.1f} us a client and event, last client after "
-            f"{last[kind]:7.1f} ms, {taken[kind]:5.1f} KiB a connection"
+            f"{last[kind]:7.1f} ms, {taken[kind]:5.1f} KiB a connection, {length[kind]:.0f} bytes"
         )
     print(
         f"{clients:6} clients, CPU {cpu['shared'] / cpu['bare']:.2f} of bare, time {last['shared'] / last['bare']:.2f}"
