@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aio_pika
-import httpx
 from aio_pika.exceptions import AMQPError
 
 from app.complaint import Complaint
 from app.data_folder import DataFolder
-from app.oidc import KeysNotFetched, fetch_keys
+from app.oidc import JwksUrl, KeysNotFetched
 from app.process import console
 from app.settings import DOMAINS, IN_PROCESS, InvalidSetting, Settings
 from app.wiring import routes, stripe_account
@@ -119,12 +118,14 @@ def _key(path: Path) -> Finding:
 
 
 async def _issuer(settings: Settings) -> Finding:
-    async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
-        try:
-            keys = await fetch_keys(client, settings.oidc_jwks_url, settings.oidc_answer_seconds)
-        except KeysNotFetched as error:
-            doubt = "is BOOKSTALL_OIDC_JWKS_URL right, can it be reached?"
-            return Finding("token keys", False, f"cannot be fetched ({error}): {doubt}")
+    url = JwksUrl(settings.oidc_jwks_url, answer_seconds=settings.oidc_answer_seconds)
+    try:
+        keys = await url.fetch()
+    except KeysNotFetched as error:
+        doubt = "is BOOKSTALL_OIDC_JWKS_URL right, can it be reached?"
+        return Finding("token keys", False, f"cannot be fetched ({error}): {doubt}")
+    finally:
+        await url.close()
     count, algorithms = len({name for name, _ in keys}), sorted({algorithm for _, algorithm in keys})
     return Finding("token keys", True, f"{count} of {settings.oidc_issuer}, for {', '.join(algorithms)}")
 

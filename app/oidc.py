@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import httpx
@@ -76,19 +76,17 @@ class ProviderKeys:
 
     def __init__(
         self,
-        url: str,
+        fetch: Callable[[], Awaitable[Keys]],
         *,
         keep_seconds: float,
         floor_seconds: float,
-        answer_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = url
+        """`fetch` asks the provider; it raises KeysNotFetched."""
+        self._fetch = fetch
         self._keep_seconds = keep_seconds
         self._floor_seconds = floor_seconds
-        self._answer_seconds = answer_seconds
         self._clock = clock
-        self._client: httpx.AsyncClient | None = None
         self._keys: Keys | None = None
         self._fetched_at = self._asked_at = float("-inf")
         self._away = False
@@ -99,7 +97,8 @@ class ProviderKeys:
         name = (key_id, algorithm)
         old = self._clock() - self._fetched_at >= self._keep_seconds
         if self._keys is None or name not in self._keys or (old and not self._away):
-            await self._ask_again()
+            if asking := self._begin_asking():
+                await asyncio.shield(asking)
         elif old:
             self._begin_asking()  # nobody has to wait for a provider that was away just now
         if self._keys is not None and name in self._keys:
@@ -113,13 +112,6 @@ class ProviderKeys:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait({self._asking})
-        if self._client is not None:
-            await self._client.aclose()
-
-    async def _ask_again(self) -> None:
-        asking = self._begin_asking()
-        if asking is not None:
-            await asyncio.shield(asking)
 
     def _begin_asking(self) -> asyncio.Task[None] | None:
         """The one request that is under way, begun unless the last one was a moment ago."""
@@ -133,10 +125,8 @@ class ProviderKeys:
         self._asking = None
 
     async def _ask(self) -> None:
-        if self._client is None:
-            self._client = httpx.AsyncClient(timeout=self._answer_seconds)
         try:
-            self._keys = await fetch_keys(self._client, self._url, self._answer_seconds)
+            self._keys = await self._fetch()
         except KeysNotFetched as error:
             if not self._away:
                 _log.warning("oidc_keys_not_fetched", reason=str(error))
@@ -146,19 +136,34 @@ class ProviderKeys:
         _log.info("oidc_keys_fetched", keys=len({key_id for key_id, _ in self._keys}))
 
 
-async def fetch_keys(client: httpx.AsyncClient, url: str, seconds: float) -> Keys:
-    """The keys that the provider publishes now; raises KeysNotFetched."""
-    try:
-        async with asyncio.timeout(seconds):
-            document = await _download(client, url)
-    except TimeoutError:
-        raise KeysNotFetched(f"no answer within {seconds:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise KeysNotFetched(type(error).__name__) from error
-    keys = usable_keys(document)
-    if not keys:
-        raise KeysNotFetched("the answer has no usable keys")
-    return keys
+class JwksUrl:
+    """Where a provider publishes its keys."""
+
+    def __init__(self, url: str, *, answer_seconds: float) -> None:
+        self._url = url
+        self._answer_seconds = answer_seconds
+        self._client: httpx.AsyncClient | None = None
+
+    async def fetch(self) -> Keys:
+        """The keys that are published now; raises KeysNotFetched."""
+        if self._client is None:  # a worker never asks, and a client takes its time to be made
+            self._client = httpx.AsyncClient(timeout=self._answer_seconds)
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                document = await _download(self._client, self._url)
+        except TimeoutError:
+            raise KeysNotFetched(f"no answer within {self._answer_seconds:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise KeysNotFetched(type(error).__name__) from error
+        keys = usable_keys(document)
+        if not keys:
+            raise KeysNotFetched("the answer has no usable keys")
+        return keys
+
+    async def close(self) -> None:
+        """End the connections."""
+        if self._client is not None:
+            await self._client.aclose()
 
 
 async def _download(client: httpx.AsyncClient, url: str) -> bytes:

@@ -14,7 +14,7 @@ from app.live_feed import LiveFeed, NoFeed
 from app.mail import EmlFiles
 from app.metrics import Metrics
 from app.neighbours import StockOfInventory, TitlesOfCatalog
-from app.oidc import OidcVerifier, ProviderKeys
+from app.oidc import JwksUrl, OidcVerifier, ProviderKeys
 from app.operators import OperatorsDesk
 from app.payments import MockPayments, NoPayments, WatchedPayments
 from app.rates import open_rates
@@ -199,12 +199,9 @@ def _cache(settings: Settings, stack: AsyncExitStack) -> Cache:
 def _verifier(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> TokenVerifier:
     if settings.issues_its_tokens:
         return folder.issuer()
-    keys = ProviderKeys(
-        settings.oidc_jwks_url,
-        keep_seconds=settings.oidc_keep_seconds,
-        floor_seconds=settings.oidc_floor_seconds,
-        answer_seconds=settings.oidc_answer_seconds,
-    )
+    url = JwksUrl(settings.oidc_jwks_url, answer_seconds=settings.oidc_answer_seconds)
+    stack.push_async_callback(url.close)
+    keys = ProviderKeys(url.fetch, keep_seconds=settings.oidc_keep_seconds, floor_seconds=settings.oidc_floor_seconds)
     stack.push_async_callback(keys.close)
     prefix = settings.oidc_role_prefix
     expected = Expected(

@@ -110,9 +110,12 @@ def _fits(key: Key, algorithm: str, key_type: str) -> bool:
 
 def _decoded(part: str) -> bytes:
     try:
-        return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except (binascii.Error, ValueError) as error:
         raise TokenInvalid("the token is not base64url") from error
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != part.encode():
+        raise TokenInvalid("the token is written in another way than it would be")
+    return decoded
 
 
 def _json_object(text: bytes) -> dict[str, Any]:

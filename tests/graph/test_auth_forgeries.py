@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import OKPKey
 from starlette.applications import Starlette
 
-from app.oidc import OidcVerifier, ProviderKeys
+from app.oidc import JwksUrl, OidcVerifier, ProviderKeys
 from graph.auth import EMBEDDED_ISSUER, KEY_FILE, Expected
 from graph.http import build_graph_app
 from tests.graph.conftest import listening
@@ -50,16 +50,18 @@ async def oidc_gate(market: Market) -> AsyncIterator[Gate]:
     provider = Provider()
     provider.adds("first", "RS256")
     async with provider.listening():
-        keys = ProviderKeys(provider.url, keep_seconds=600, floor_seconds=600, answer_seconds=5)
+        url = JwksUrl(provider.url, answer_seconds=5)
+        keys = ProviderKeys(url.fetch, keep_seconds=600, floor_seconds=600)
         verifier = OidcVerifier(keys, Expected(issuer=ISSUER), believed_seconds=600)
         app = Starlette(routes=build_graph_app(market.shop.services, verifier))
         async with (
-            listening(market, market.shop.services, verifier) as url,
+            listening(market, market.shop.services, verifier) as socket_url,
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://market") as http,
         ):
             header = {"alg": "RS256", "typ": "JWT", "kid": "first"}
-            yield Gate(http, url, Mint(provider.keys["first"][1], header, {}))
+            yield Gate(http, socket_url, Mint(provider.keys["first"][1], header, {}))
         await keys.close()
+        await url.close()
 
 
 @pytest.fixture(scope="module", params=["embedded", "oidc"])

@@ -14,7 +14,7 @@ import pytest
 from joserfc.jwk import OctKey
 from starlette.applications import Starlette
 
-from app.oidc import LIMIT_BYTES, OidcVerifier, ProviderKeys, usable_keys
+from app.oidc import LIMIT_BYTES, JwksUrl, OidcVerifier, ProviderKeys, usable_keys
 from graph.auth import Expected, IssuerAway, Role, TokenExpired, TokenInvalid
 from graph.http import build_graph_app
 from tests.graph.conftest import listening
@@ -31,15 +31,16 @@ class Gateway:
 
     def __init__(self, provider: Provider, *, believed_seconds: float = 3600.0, **expected: str) -> None:
         self.now = 1000.0
+        self.url = JwksUrl(provider.url, answer_seconds=0.5)
         self.keys = ProviderKeys(
-            provider.url,
-            keep_seconds=KEEP_SECONDS,
-            floor_seconds=FLOOR_SECONDS,
-            answer_seconds=0.5,
-            clock=lambda: self.now,
+            self.url.fetch, keep_seconds=KEEP_SECONDS, floor_seconds=FLOOR_SECONDS, clock=lambda: self.now
         )
         self.verifier = OidcVerifier(self.keys, Expected(issuer=ISSUER, **expected), believed_seconds=believed_seconds)
         self.verify = self.verifier.verify
+
+    async def close(self) -> None:
+        await self.keys.close()
+        await self.url.close()
 
     async def refuses(self, token: str) -> None:
         with pytest.raises(TokenInvalid):
@@ -64,14 +65,14 @@ async def gateway(provider: Provider) -> AsyncIterator[Gateway]:
     """A gateway that has asked for nothing yet."""
     opened = Gateway(provider)
     yield opened
-    await opened.keys.close()
+    await opened.close()
 
 
 @asynccontextmanager
 async def opened(provider: Provider, **expected: Any) -> AsyncIterator[Gateway]:
     other = Gateway(provider, **expected)
     yield other
-    await other.keys.close()
+    await other.close()
 
 
 # --- keys --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
@@ -35,6 +37,11 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 def believed(**changes: Any):
     return viewer_of(claims(**changes), Expected(issuer=EMBEDDED_ISSUER), now=NOW)
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedIssuer:
+    return EmbeddedIssuer(tmp_path_factory.mktemp("issuer"))
 
 
 def names_in(folder: Path) -> list[str]:
@@ -105,6 +112,24 @@ async def test_other_algorithms_are_not_believed(tmp_path: Path, algorithm: str)
 async def test_a_token_of_more_than_four_kilobytes_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(TokenInvalid, match="too long"):
         await EmbeddedIssuer(tmp_path).verify("x" * 4097)
+
+
+@settings(max_examples=300)
+@given(st.data())
+async def test_no_token_with_another_character_in_it_is_believed(issuer: EmbeddedIssuer, data: st.DataObject) -> None:
+    token = issuer.issue("alice", "operator")
+    place = data.draw(st.integers(0, len(token) - 1))
+    other = data.draw(st.characters(max_codepoint=0x2FF).filter(lambda character: character != token[place]))
+    with pytest.raises(TokenInvalid):
+        await issuer.verify(f"{token[:place]}{other}{token[place + 1 :]}")
+
+
+@given(
+    st.one_of(st.text(max_size=200), st.from_regex(r"[A-Za-z0-9_-]{0,40}(\.[A-Za-z0-9_-]{0,40}){0,4}", fullmatch=True))
+)
+async def test_any_text_is_answered(issuer: EmbeddedIssuer, text: str) -> None:
+    with pytest.raises(TokenInvalid):
+        await issuer.verify(text)
 
 
 @pytest.mark.parametrize("missing", ["iss", "aud", "sub", "iat", "exp"])
