@@ -27,7 +27,7 @@ from kernel.database import Database, Transaction
 from kernel.pages import encode_cursor
 from messaging.events import OrderRefunded
 from tests.databases import Databases, opened
-from tests.unit.graph.watching import Feed
+from tests.unit.graph.watching import Feed, turn
 
 SECONDS = 20.0
 MESSAGES = """subscription($after: String) { notifications(after: $after) {
@@ -80,7 +80,7 @@ class Mailbox:
 
     async def turns(self) -> None:
         for _ in range(self._chance.randrange(30)):
-            await asyncio.sleep(0)
+            await turn()
 
     async def read(self, after: str | None, until: int) -> list[dict[str, Any]]:
         """What a subscription tells, up to the message with this sequence."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from graph.auth import Role, Viewer
 from graph.groups import EverybodysContext, ViewerRead
 from graph.sharing import Request, Sharing
-from tests.unit.graph.watching import BOOKS, Watcher, Watching
+from tests.unit.graph.watching import BOOKS, Watcher, Watching, turn
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -223,7 +223,7 @@ async def play(steps: list[tuple[str, int]]) -> None:
                 watching.inventory.gate.set()
             case "wait":
                 for _ in range(number * 5):
-                    await asyncio.sleep(0)
+                    await turn()
     watching.inventory.gate.set()
     for book in untold:
         watching.publish(book)

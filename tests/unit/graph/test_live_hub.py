@@ -8,26 +8,7 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from graph.live import Hub, OneAlone, Source, Watch, follow
 from graph.ports import Change
 from tests.conftest import wait_until
-
-
-class Feed:
-    """A feed that brings what a test tells it to."""
-
-    def __init__(self) -> None:
-        self.receivers: list[Callable[[Change], None]] = []
-        self.missed: list[Callable[[], None]] = []
-
-    def listen(self, receive: Callable[[Change], None], missed: Callable[[], None]) -> None:
-        self.receivers.append(receive)
-        self.missed.append(missed)
-
-    def lose(self) -> None:
-        for missed in self.missed:
-            missed()
-
-    def tell(self, topic: str, version: int, payload: object = None) -> None:
-        for receive in self.receivers:
-            receive(Change(topic, version, payload))
+from tests.unit.graph.watching import Feed
 
 
 def opened() -> tuple[Feed, Hub]:

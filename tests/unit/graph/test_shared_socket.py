@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from graph.groups import COMPLETE, Frame
 from graph.shared_socket import Subscription
 from tests.conftest import wait_until
-from tests.unit.graph.watching import BOOKS, Watching
+from tests.unit.graph.watching import BOOKS, Watching, turn
 
 
 class Socket:
@@ -74,7 +74,7 @@ async def test_a_client_that_does_not_read_keeps_the_newest_of_each_thing_and_th
     for version in range(1, 101):
         for thing in "ab":
             subscription.offer(frame(thing, version))
-            await asyncio.sleep(0)
+            await turn()
     socket.reads.set()
 
     async def has_read() -> bool:
@@ -155,7 +155,7 @@ async def play(steps: list[str]) -> None:
             case "stops":
                 socket.reads.clear()
             case "turn":
-                await asyncio.sleep(0)
+                await turn()
             case thing:
                 versions[thing] += 1
                 subscription.offer(frame(thing, versions[thing]))

@@ -24,6 +24,13 @@ BOOKS = ("9780306406157", "9780140449136", "9780261103573")
 STOCK = "subscription($isbns: [ISBN!]!) { stockUpdates(isbns: $isbns) { isbn version isSnapshot stock { total } } }"
 
 
+async def turn() -> None:
+    """Let whatever can run have its turn."""
+    passed = asyncio.Event()
+    asyncio.get_running_loop().call_soon(passed.set)
+    await passed.wait()
+
+
 class Feed:
     """A feed that brings what a test tells it to."""
 
