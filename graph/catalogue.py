@@ -95,7 +95,7 @@ TOP_LEVEL: Mapping[Code, TopLevel] = {
     ),
     Code.SERVICE_UNAVAILABLE: TopLevel(
         (503,),
-        "A database is away or overrun, or the server has no room for more connections.",
+        "A database or the issuer of the token is away, or the server is overrun or has no room for more connections.",
         "Send it again after the seconds of `Retry-After`, a mutation with its idempotency key.",
     ),
     Code.INTERNAL_SERVER_ERROR: TopLevel(
