@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from app.doctor import look
 from app.gateway import gateway
+from app.production import KNOWN_PASSWORDS
 from app.settings import InvalidSetting, Settings
 from app.wiring import migrate_all, open_shop
 from tests.production import SOUND
@@ -71,6 +73,13 @@ def test_production_refuses_what_is_weak(name: str, value: str, reason: str) -> 
 )
 def test_production_takes_what_nobody_else_can_read_or_guess(name: str, value: str) -> None:
     assert Settings.load(**SOUND | {name: value}).production
+
+
+def test_the_passwords_of_the_compose_file_are_known() -> None:
+    compose = (Path(__file__).parents[3] / "deploy" / "compose.yaml").read_text()
+    passwords = set(re.findall(r"_PASSWORD:-([^}]*)}", compose))
+    assert passwords
+    assert passwords <= KNOWN_PASSWORDS
 
 
 @pytest.mark.parametrize(("given", "missing"), [("oidc_issuer", "JWKS_URL"), ("oidc_jwks_url", "ISSUER")])
