@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.async_base_view import AsyncBaseHTTPView
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import SubscribeMessage
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
 
 from graph.context import Context
 from graph.groups import Frame, Group, Groups
@@ -116,6 +116,11 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self.socket = self.websocket.ws
         extensions = self.socket.scope.get("extensions") or {}
         self.write_text = cast(WriteText, extensions.get(WRITE_TEXT, _not_at_once))
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        await super().handle_connection_init(message)
+        if self.connection_acknowledged:
+            self.connection_init_timeout_task = None  # it is over, and thousands of them are worth forgetting
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         request = self._shareable(message)
