@@ -74,11 +74,12 @@ async def test_a_page_whose_connection_breaks_misses_nothing_and_is_told_nothing
         tells_each_once(open_page, orders)
 
 
-async def test_a_page_whose_server_is_killed_goes_on_with_the_next(mortal_shop: Shop) -> None:
+@pytest.mark.parametrize("end", ["kill", "stop"])
+async def test_a_page_whose_server_ends_goes_on_with_the_next(mortal_shop: Shop, end: str) -> None:
     server, offer, buyer = mortal_shop.server, await mortal_shop.offer(copies=3), mortal_shop.buyer()
     async with line_to(server.url) as line, page("watching.mjs", socket_of(line.url), buyer.token or "") as open_page:
         orders = [await buys(buyer, offer, open_page, first=True)]
-        await server.kill()
+        await getattr(server, end)()
         await open_page.says("closed")
         line.cut()
         await server.start()
