@@ -49,6 +49,14 @@ class Metrics:
         self._sweep_failures = Counter(
             "bookstall_sweep_failures", "Steps of sweeps that failed and are tried again.", ["sweep"], registry=registry
         )
+        self._sweep_work = Counter(
+            "bookstall_sweep_work", "What the steps of sweeps did: orders finished, mails sent, events sent and so on.",
+            ["sweep"], registry=registry,
+        )  # fmt: skip
+        self._sweep_ended = Gauge(
+            "bookstall_sweep_ended_seconds", "When a step of a sweep last ended well, in seconds since 1970.",
+            ["sweep"], registry=registry, multiprocess_mode="mostrecent",
+        )  # fmt: skip
         self._uncounted = Counter(
             "bookstall_requests_uncounted", "Requests that no rate was counted for, because Redis was away.",
             registry=registry,
@@ -84,6 +92,11 @@ class Metrics:
     def resent(self, domain: str, events: int) -> None:
         """Events that never came to a domain are sent again."""
         self._resent.labels(domain).inc(events)
+
+    def sweep_ended(self, sweep: str, did: int) -> None:
+        """A step of a sweep ended well, and did so much."""
+        self._sweep_work.labels(sweep).inc(did)
+        self._sweep_ended.labels(sweep).set_to_current_time()
 
     def sweep_failed(self, sweep: str) -> None:
         """A step of a sweep failed."""

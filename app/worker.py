@@ -28,7 +28,8 @@ CACHE_IDLE_SECONDS = 30.0
 EXPIRED_HOLDS_IDLE_SECONDS = 15.0
 MAIL_IDLE_SECONDS = 5.0
 OLD_KEYS_IDLE_SECONDS = 600.0
-REFUNDS_IDLE_SECONDS = 5.0
+REFUNDS_IDLE_SECONDS = 1.0
+"""Whoever asks for a refund is often another process, whose signal is not heard here."""
 STALE_ORDERS_IDLE_SECONDS = 15.0
 
 _log = log(__name__)
@@ -58,7 +59,7 @@ class Worker:
         """Deliveries and sweeps run from here on."""
         await self._transport.start()
         for sweep in (*self._sweeps, *self._sending):
-            self._tasks[sweep] = asyncio.create_task(sweep.run(self._meter.sweep_failed), name=sweep.name)
+            self._tasks[sweep] = asyncio.create_task(sweep.run(self._meter), name=sweep.name)
 
     async def stop(self) -> None:
         """Ends sweeps and deliveries, sends what they committed, and closes; each for at most the time limit.

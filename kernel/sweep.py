@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from kernel.cache import CacheUnavailable
 from kernel.database import Unavailable
@@ -14,6 +14,18 @@ _log = log(__name__)
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
+
+
+class SweepWatch(Protocol):
+    """Whoever is told how sweeps fare."""
+
+    def sweep_ended(self, sweep: str, did: int) -> None:
+        """A step ended, and did so much."""
+        ...
+
+    def sweep_failed(self, sweep: str) -> None:
+        """A step failed."""
+        ...
 
 
 class Sweep:
@@ -36,8 +48,8 @@ class Sweep:
         self._idle_seconds = idle_seconds
         self._stopped = asyncio.Event()
 
-    async def run(self, failed: Callable[[str], None] = lambda name: None) -> None:
-        """Returns after `stop`, when the step that runs has ended; `failed` is told the name after each failure."""
+    async def run(self, watch: SweepWatch | None = None) -> None:
+        """Returns after `stop`, when the step that runs has ended; `watch` is told of every step."""
         failures = 0
         while not self._stopped.is_set():
             self._signal.clear()
@@ -45,11 +57,14 @@ class Sweep:
                 did = await self._step()
             except Exception as error:
                 failures += 1
-                failed(self.name)
+                if watch is not None:
+                    watch.sweep_failed(self.name)
                 self._report(failures, error)
                 await self._pause(min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LONGEST_PAUSE_SECONDS))
             else:
                 failures = 0
+                if watch is not None:
+                    watch.sweep_ended(self.name, did)
                 if not did:
                     await self._wait(self._idle_seconds)
 

@@ -10,6 +10,7 @@ from app.audit.reading import opened
 from app.audit.report import Report, document, lines
 from app.audit.rule import Fault, Rule, standing
 from app.audit.rules import ALWAYS, RULES
+from app.complaint import Complaint
 from app.process import console
 from app.settings import Settings
 from app.wiring import require_migrated
@@ -28,6 +29,8 @@ def examine(settings: Settings, *, grace_seconds: float, as_json: bool) -> bool:
 
 async def audit(settings: Settings, *, grace_seconds: float) -> Report:
     """Reads everything once, and where something was found once more after the grace period; raises Complaint."""
+    if settings.owns_its_databases and not settings.data.is_dir():
+        raise Complaint(f"there is no data folder {settings.data}")
     await require_migrated(settings)
     began_at, start = utc_now(), perf_counter()
     faults, orders = await _read(settings)

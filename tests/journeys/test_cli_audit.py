@@ -107,10 +107,10 @@ async def test_databases_that_are_away_are_told_in_one_line(data: Path) -> None:
     assert "sesame" not in said.err
 
 
-async def test_a_folder_without_databases_is_told_in_one_line(tmp_path: Path) -> None:
+async def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
     said = await bookstall("audit", "--data", tmp_path / "nothing")
     assert said.code == 1
-    assert said.complaint == "the database of orders is not at this version: run `bookstall migrate`"
+    assert said.complaint == f"there is no data folder {tmp_path / 'nothing'}"
     assert not (tmp_path / "nothing").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ async def test_sweeps_tell_of_their_failures(shop: Shop, http: httpx.AsyncClient
         raise RuntimeError("broken")
 
     sweep = Sweep("broken", fail, idle_seconds=60)
-    running = asyncio.create_task(sweep.run(shop.meter.sweep_failed))
+    running = asyncio.create_task(sweep.run(shop.meter))
 
     async def is_told() -> bool:
         return (await figures(http, "bookstall_sweep_failures_total")).get(("broken",)) == 1
@@ -127,6 +128,25 @@ async def test_sweeps_tell_of_their_failures(shop: Shop, http: httpx.AsyncClient
     await eventually(is_told)
     sweep.stop()
     await running
+
+
+async def test_sweeps_tell_of_what_they_did_and_when(shop: Shop, http: httpx.AsyncClient, eventually: Wait) -> None:
+    steps = iter([3, 2, 0])
+
+    async def work() -> int:
+        return next(steps)
+
+    before = time.time()
+    sweep = Sweep("busy", work, idle_seconds=60)
+    running = asyncio.create_task(sweep.run(shop.meter))
+
+    async def is_told() -> bool:
+        return (await figures(http, "bookstall_sweep_work_total")).get(("busy",)) == 5
+
+    await eventually(is_told)
+    sweep.stop()
+    await running
+    assert before <= (await figures(http, "bookstall_sweep_ended_seconds"))[("busy",)] <= time.time()
 
 
 async def test_what_never_came_to_a_domain_is_counted_when_it_is_sent_again(
