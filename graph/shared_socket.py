@@ -19,7 +19,7 @@ from graph.groups import Frame, Group, Groups
 from graph.limits import Limits
 from graph.operation import operation_label
 from graph.sharing import Request, shareable
-from kernel.logging import log
+from kernel.logging import correlated, correlation_id, log
 
 WRITE_TEXT = "bookstall.write_text"
 """The extension of ASGI's scope by which a server lets a websocket be written to at once."""
@@ -39,7 +39,7 @@ class SharingView(AsyncBaseHTTPView[Any, Any, Any, Any, Any, Context, None]):
 class Subscription(Operation[Context, None]):
     """One subscription of a group, on one socket; it has a task only while its client reads too slowly."""
 
-    __slots__ = ("_group", "_head", "_sending", "_socket", "_started", "_unsent", "_write")
+    __slots__ = ("_correlation", "_group", "_head", "_sending", "_socket", "_started", "_unsent", "_write")
 
     def __init__(self, handler: SharingHandler, identifier: str, request: Request) -> None:
         super().__init__(handler, identifier, request.query, request.variables, request.name)
@@ -50,6 +50,7 @@ class Subscription(Operation[Context, None]):
         self._sending: asyncio.Task[None] | None = None
         self._group: Group | None = None
         self._started = perf_counter()
+        self._correlation = correlation_id()
 
     def join(self, groups: Groups, request: Request) -> None:
         """Watch with the others who ask for the same."""
@@ -81,12 +82,13 @@ class Subscription(Operation[Context, None]):
         self.handler.operations.pop(self.id, None)
         if self._group is not None:
             self._group.leave(self)
-        _log.info(
-            "graphql_operation",
-            operation=operation_label(self.query, self.operation_name),
-            outcome=outcome,
-            ms=round((perf_counter() - self._started) * 1000, 2),
-        )
+        with correlated(self._correlation):  # the group may end it, in whose name nothing was asked
+            _log.info(
+                "graphql_operation",
+                operation=operation_label(self.query, self.operation_name),
+                outcome=outcome,
+                ms=round((perf_counter() - self._started) * 1000, 2),
+            )
 
     async def _send(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,9 +11,11 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
+from structlog.testing import capture_logs
 
 from graph.groups import COMPLETE, Frame
 from graph.shared_socket import Subscription
+from kernel.logging import correlated, correlation_id
 from tests.conftest import wait_until
 from tests.unit.graph.watching import BOOKS, Watching, turn
 
@@ -110,6 +113,31 @@ async def test_whoever_left_is_sent_nothing_more() -> None:
     socket.reads.set()
     await watching.close()
     assert (socket.read, watching.groups.members()) == ([], [])
+
+
+async def test_each_subscription_is_one_line_of_the_log_under_the_id_of_its_own_socket() -> None:
+    watching, socket = Watching(), Socket()
+    socket.reads.set()
+    for identifier in ("one", "other"):
+        with correlated(f"socket of {identifier}"):
+            socket.subscription(watching, identifier).join(watching.groups, watching.request())
+    with capture_logs(processors=[with_correlation]) as lines:
+        await watching.close()
+
+        async def are_ended() -> bool:
+            return len(lines) == 2
+
+        await wait_until(are_ended)
+    found = [(line["correlation"], line["event"], line["outcome"]) for line in lines]
+    assert found == [
+        ("socket of one", "graphql_operation", "ended"),
+        ("socket of other", "graphql_operation", "ended"),
+    ]
+
+
+def with_correlation(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Adds what a line belongs to."""
+    return {**line, "correlation": correlation_id()}
 
 
 async def test_a_socket_that_is_gone_disturbs_nobody() -> None:
