@@ -23,6 +23,8 @@ COMMANDS = (
     "catalog rebuild",
     "schema",
     "asyncapi",
+    "audit",
+    "errors",
     "dead-letters",
     "dead-letters list",
     "dead-letters show",
