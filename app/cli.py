@@ -6,7 +6,6 @@ import asyncio
 import sys
 import traceback
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,10 +14,9 @@ from typer.exceptions import TyperException
 from app.command_line import Data, load
 from app.complaint import Complaint
 from app.dead_letters_cli import letters
+from app.snapshots_cli import asyncapi, errors, schema
 
 # What only one command needs is imported in it: `bookstall token` must not wait for what serves.
-
-ROOT = Path(__file__).parent.parent
 
 app = typer.Typer(
     name="bookstall",
@@ -36,8 +34,6 @@ catalog = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(catalog, name="catalog")
-
-Check = Annotated[bool, typer.Option("--check", help="Compare with the committed file instead of writing it.")]
 
 
 @app.command()
@@ -215,50 +211,8 @@ def audit(
         raise typer.Exit(1)
 
 
-@app.command()
-def schema(
-    check: Check = False,
-    release: Annotated[bool, typer.Option("--release", help="Make it what clients are promised from now on.")] = False,
-) -> None:
-    """Write graph/schema.graphql; with --check also refuse what breaks clients of the last release.
-
-    Example: bookstall schema --check
-    """
-    from app.promises import require_kept
-    from graph.schema import schema as built
-
-    text = built.as_str().rstrip() + "\n"
-    snapshot(ROOT / "graph" / "schema.graphql", text, check, "schema")
-    released = ROOT / "graph" / "schema.released.graphql"
-    if check:
-        require_kept(released.read_text(), text)
-    elif release:
-        snapshot(released, text, check, "schema")
-
-
-@app.command()
-def asyncapi(check: Check = False) -> None:
-    """Write messaging/asyncapi.json.
-
-    Example: bookstall asyncapi --check
-    """
-    from importlib.metadata import version
-
-    from messaging.asyncapi import asyncapi_document
-
-    snapshot(ROOT / "messaging" / "asyncapi.json", asyncapi_document(version("bookstall")), check, "asyncapi")
-
-
-@app.command()
-def errors(check: Check = False) -> None:
-    """Write docs/errors.md.
-
-    Example: bookstall errors --check
-    """
-    from graph.catalogue import errors_page
-    from graph.schema import schema as built
-
-    snapshot(ROOT / "docs" / "errors.md", errors_page(built.as_str()), check, "errors")
+for snapshot in (schema, asyncapi, errors):
+    app.command()(snapshot)
 
 
 @catalog.command("rebuild")
@@ -271,15 +225,6 @@ def rebuild_catalog(data: Data = None) -> None:
     from app.catalog_cache import rebuild
 
     rebuild(settings)
-
-
-def snapshot(path: Path, text: str, check: bool, command: str) -> None:
-    """Writes the file, or complains where it is not what it should be."""
-    if not check:
-        path.write_text(text)
-        typer.echo(f"Wrote {path.relative_to(ROOT)}.")
-    elif not path.exists() or path.read_text() != text:
-        raise Complaint(f"{path.relative_to(ROOT)} is out of date: write it anew with `bookstall {command}`")
 
 
 def main() -> None:
