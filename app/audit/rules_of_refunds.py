@@ -132,7 +132,10 @@ REFUNDS = (
                 SELECT refunds.id AS refund, listing_id, refund_lines.quantity AS refunded, 0 AS moved
                 FROM orders.refund_lines JOIN orders.refunds ON refunds.id = refund_id
                 JOIN orders.order_lines ON order_lines.id = order_line_id
-                WHERE restock AND refunds.status = 'DONE' AND cause = 'OPERATOR'
+                WHERE restock AND cause = 'OPERATOR' AND (refunds.status = 'DONE'
+                    OR (refunds.status = 'FAILED' OR retries > 0) AND EXISTS (
+                    SELECT 1 FROM inventory.stock_movements AS moved WHERE cause = 'REFUNDED'
+                        AND reference = refunds.id AND moved.listing_id = order_lines.listing_id))
                 UNION ALL
                 SELECT reference, listing_id, 0, quantity FROM inventory.stock_movements WHERE cause = 'REFUNDED')
             LEFT JOIN orders.refunds ON refunds.id = refund LEFT JOIN orders.orders ON orders.id = refunds.order_id

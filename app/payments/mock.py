@@ -85,7 +85,9 @@ class MockPayments:
         told = _told(self._follow(reference, Verdict.VOIDED, "VOIDED", after=(None, *OPEN)))
         return told if isinstance(told, Captured) else NotCharged()
 
-    async def refund(self, refund_id: UUID, reference: str, amount: Money) -> Refunded | RefundRefused | Unknown:
+    async def refund(
+        self, refund_id: UUID, reference: str, amount: Money, retry: int = 0
+    ) -> Refunded | RefundRefused | Unknown:
         """Give money back that was taken, or tell what was decided about this refund before."""
         outside_transaction("refunding")
         order_id = order_of(reference)

@@ -27,6 +27,6 @@ class NoPayments:
         """Unknown."""
         return Unknown()
 
-    async def refund(self, refund_id: UUID, reference: str, amount: Money) -> Unknown:
+    async def refund(self, refund_id: UUID, reference: str, amount: Money, retry: int = 0) -> Unknown:
         """Unknown: it waits until a provider is there again."""
         return Unknown()

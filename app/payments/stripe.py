@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,11 @@ from kernel.money import Money
 
 KEY_SECONDS = 23 * 3600
 """How long a request is repeated under the same key: Stripe may forget a key after 24 hours."""
-OLD_REFUSALS = 20
-"""So many answers to the same refund are known to be old, and passed over."""
 QUIET_SECONDS = 600
 """How long nothing is sent after a key has become too old, so that what was sent under it has arrived or never will."""
+
+FAILED = ("failed", "canceled")
+"""Ends of a refund that give no money back."""
 
 OUR_REASON = "abandoned"
 """Marks an intent that was cancelled by us, whose order says more of why than Stripe does."""
@@ -100,8 +102,8 @@ class StripePayments:
             case _:
                 return Unknown()
 
-    async def refund(self, refund_id: UUID, reference: str, amount: Money) -> RefundOutcome | Unknown:
-        """Give money back, unless Stripe has or is about to; one that failed or was refused before is tried anew."""
+    async def refund(self, refund_id: UUID, reference: str, amount: Money, retry: int = 0) -> RefundOutcome | Unknown:
+        """Give money back, unless Stripe has or is about to; one that failed is made anew at the next retry alone."""
         age = self._age_of(refund_id)
         if age >= KEY_SECONDS and age % KEY_SECONDS < QUIET_SECONDS:
             return Unknown()
@@ -109,11 +111,16 @@ class StripePayments:
             made = await self.account.refunds_of(reference)
             if made is None:
                 return Unknown()
-            mine = [refund for refund in made if named(refund, "refund_id") == refund_id]
-            standing = next((refund for refund in mine if refund.status not in ("failed", "canceled")), None)
-            refund = standing or await self._make_refund(
-                refund_id, reference, amount, key=f"{refund_id}:{len(mine)}:{age // KEY_SECONDS}"
-            )
+            refund = standing(made, refund_id)
+            if refund is None or (refund.status in FAILED and retry_of(refund) < retry):
+                params: Any = {
+                    "payment_intent": reference,
+                    "amount": amount.minor,
+                    "metadata": {"refund_id": str(refund_id), "retry": str(retry)},
+                }
+                options: Any = {"idempotency_key": f"{refund_id}:{retry}:{age // KEY_SECONDS}"}
+                create = self.account.refunds.create_async
+                refund = await self.account.ask("refunding", lambda: create(params, options))
         except StripeError as error:
             tell("a refund was refused", error)
             return Unknown() if error.code == "resource_missing" else RefundRefused(_refund_code(error), _said(error))
@@ -138,23 +145,6 @@ class StripePayments:
         """The refusal, once it is final: the buyer's browser could still pay an intent that is left open."""
         voided = await self.void(reference)
         return refused if isinstance(voided, NotCharged) else voided
-
-    async def _make_refund(self, refund_id: UUID, reference: str, amount: Money, *, key: str) -> Refund | None:
-        params: Any = {
-            "payment_intent": reference,
-            "amount": amount.minor,
-            "metadata": {"refund_id": str(refund_id)},
-        }
-        create = self.account.refunds.create_async
-        for old in range(OLD_REFUSALS):
-            options: Any = {"idempotency_key": f"{key}:{old}" if old else key}
-            try:
-                return await self.account.ask("refunding", lambda options=options: create(params, options))
-            except (CardError, InvalidRequestError) as error:
-                # Stripe keeps a refusal as long as its key: it has done nothing, and may have another answer by now.
-                if not _is_old(error):
-                    raise
-        return None
 
     def _age_of(self, identifier: UUID) -> int:
         """How many seconds ago a UUIDv7 was made."""
@@ -184,12 +174,18 @@ def _answer_to_charge(outcome: ChargeOutcome) -> Captured | Refused | ActionRequ
     return Unknown() if isinstance(outcome, NotCharged) else outcome
 
 
+def standing(refunds: Sequence[Refund], refund_id: UUID) -> Refund | None:
+    """How a refund of ours stands at Stripe: by the one that did not fail, else by that of the last retry."""
+    mine = [refund for refund in refunds if named(refund, "refund_id") == refund_id]
+    return max(mine, key=lambda refund: (refund.status not in FAILED, retry_of(refund)), default=None)
+
+
 def refund_outcome_of(refund: Refund) -> RefundOutcome | None:
     """What became of a refund, None while it is under way."""
     match refund.status:
         case "succeeded":
             return Refunded()
-        case "failed" | "canceled":
+        case status if status in FAILED:
             said = _part(refund, "failure_reason") or refund.status
             return RefundRefused(refund_code(said), f"Stripe says {said}")
         case _:
@@ -201,14 +197,17 @@ def _part(thing: StripeObject | None, name: str) -> Any:
     return getattr(thing, name, None)
 
 
+def retry_of(refund: Refund) -> int:
+    """At which of an operator's retries it was made."""
+    try:
+        return int((refund.metadata or {})["retry"])
+    except (KeyError, ValueError):
+        return 0
+
+
 def _refund_code(error: StripeError) -> str:
     too_high = isinstance(error, InvalidRequestError) and error.param == "amount"
     return "REFUND_TOO_HIGH" if too_high else refund_code(error.code)
-
-
-def _is_old(error: StripeError) -> bool:
-    """Whether the answer was given before, to the same key."""
-    return {name.lower(): value for name, value in (error.headers or {}).items()}.get("idempotent-replayed") == "true"
 
 
 def _said(error: StripeError) -> str:

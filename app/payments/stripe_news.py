@@ -7,9 +7,9 @@ from uuid import UUID
 
 from stripe import InvalidRequestError, PaymentIntent
 
-from app.payments.stripe import OUR_REASON, ChargeOutcome, RefundOutcome, StripePayments, refund_outcome_of
+from app.payments.stripe import OUR_REASON, ChargeOutcome, StripePayments, refund_outcome_of, retry_of, standing
 from app.payments.stripe_account import named
-from domains.orders import NotCharged, RefundRefused, Unknown
+from domains.orders import NotCharged, Refunded, RefundRefused, RefundReturned, Unknown
 
 OF_CHARGES = {
     "payment_intent.succeeded",
@@ -29,10 +29,10 @@ class ChargeNews(NamedTuple):
 
 
 class RefundNews(NamedTuple):
-    """What became of a refund."""
+    """What became of a refund, as it stands at Stripe now."""
 
     refund_id: UUID
-    outcome: RefundOutcome
+    outcome: Refunded | RefundReturned
 
 
 class NotKnownNow(Exception):
@@ -76,13 +76,18 @@ class StripeNews:
         refunds = await self._payments.account.refunds_of(reference)
         if refunds is None:
             raise NotKnownNow
-        found: dict[UUID, RefundOutcome | None] = {}
-        for refund in refunds:
-            refund_id = named(refund, "refund_id")
-            # One that failed may have been made again: the attempt that holds counts.
-            if refund_id and (refund_id not in found or isinstance(found[refund_id], RefundRefused)):
-                found[refund_id] = refund_outcome_of(refund)
-        return [RefundNews(refund_id, outcome) for refund_id, outcome in found.items() if outcome]
+        news: list[ChargeNews | RefundNews] = []
+        for refund_id in {refund_id for refund in refunds if (refund_id := named(refund, "refund_id"))}:
+            refund = standing(refunds, refund_id)
+            outcome = refund and refund_outcome_of(refund)
+            if refund and outcome:
+                news.append(RefundNews(refund_id, _as_it_stands(outcome, retry_of(refund))))
+        return news
+
+
+def _as_it_stands(outcome: Refunded | RefundRefused, retry: int) -> Refunded | RefundReturned:
+    """What failed at Stripe has failed for good, also where it was done before."""
+    return RefundReturned(outcome.code, outcome.message, retry) if isinstance(outcome, RefundRefused) else outcome
 
 
 def _ended_by_others(intent: PaymentIntent) -> bool:

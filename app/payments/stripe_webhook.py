@@ -9,10 +9,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.payments.stripe import ChargeOutcome, RefundOutcome
+from app.payments.stripe import ChargeOutcome
 from app.payments.stripe_account import Forged
 from app.payments.stripe_news import ChargeNews, NotKnownNow, RefundNews, StripeNews
-from domains.orders import RefundRefused
+from domains.orders import Refunded, RefundReturned
 from kernel.database import DatabaseError
 from kernel.logging import correlated, log
 
@@ -28,7 +28,7 @@ class Recorder(Protocol):
 
     async def record_outcome(self, order_id: UUID, outcome: ChargeOutcome, /) -> object: ...
 
-    async def record_refund(self, refund_id: UUID, outcome: RefundOutcome, /) -> object: ...
+    async def record_refund(self, refund_id: UUID, outcome: Refunded | RefundReturned, /) -> object: ...
 
 
 class StripeWebhook:
@@ -71,7 +71,7 @@ class StripeWebhook:
             if isinstance(news, ChargeNews):
                 await self._orders.record_outcome(news.order_id, news.outcome)
                 return
-            if isinstance(news.outcome, RefundRefused):  # also weeks after it was done, which orders leaves done
+            if isinstance(news.outcome, RefundReturned):  # also weeks after it was done
                 _log.warning("a refund failed at Stripe", refund_id=str(news.refund_id), code=news.outcome.code)
             await self._orders.record_refund(news.refund_id, news.outcome)
         except LookupError:

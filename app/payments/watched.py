@@ -43,9 +43,11 @@ class WatchedPayments:
         with _between("void"):
             return await self._provider.void(reference)
 
-    async def refund(self, refund_id: UUID, reference: str, amount: Money) -> Refunded | RefundRefused | Unknown:
+    async def refund(
+        self, refund_id: UUID, reference: str, amount: Money, retry: int = 0
+    ) -> Refunded | RefundRefused | Unknown:
         with _between("refund"):
-            return await self._provider.refund(refund_id, reference, amount)
+            return await self._provider.refund(refund_id, reference, amount, retry)
 
 
 @contextmanager

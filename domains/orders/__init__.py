@@ -49,6 +49,7 @@ from domains.orders.payment import (
     Prepared,
     Refunded,
     RefundRefused,
+    RefundReturned,
     Refused,
     Unknown,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "RefundNotFound",
     "RefundOrder",
     "RefundRefused",
+    "RefundReturned",
     "RefundStatus",
     "RefundTooHigh",
     "Refunded",

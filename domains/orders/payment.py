@@ -83,6 +83,23 @@ class RefundRefused:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class RefundReturned:
+    """The money of a refund came back, also after it was done: a stable code, and a sentence for logs.
+
+    For whoever has just looked the refund up at the provider: unlike a refusal, which may be old, it undoes what is
+    done. `retry` is the one at which the refund was made that came back.
+    """
+
+    code: str
+    message: str
+    retry: int = 0
+
+
+RefundOutcome = Refunded | RefundRefused | RefundReturned
+"""What became of a refund."""
+
+
 class Decision(StrEnum):
     """What an outcome does to an order."""
 

@@ -69,6 +69,11 @@ class PaymentProvider(Protocol):
         """See to it that the charge takes no money any more: NotCharged, unless it is taken already."""
         ...
 
-    async def refund(self, refund_id: UUID, reference: str, amount: Money) -> Refunded | RefundRefused | Unknown:
-        """Give so much of the charge back, once for each refund's id however often it is asked."""
+    async def refund(
+        self, refund_id: UUID, reference: str, amount: Money, retry: int = 0
+    ) -> Refunded | RefundRefused | Unknown:
+        """Give so much of the charge back, once for each refund's id however often it is asked.
+
+        What was refused stays so until `retry` rises: so often has an operator asked for it again.
+        """
         ...

@@ -52,10 +52,12 @@ class BoundedProvider:
         """See to it that the charge takes no money any more."""
         return await self._asked("void", lambda: self._provider.void(reference), reference=reference)
 
-    async def refund(self, refund_id: UUID, reference: str, amount: Money) -> Refunded | RefundRefused | Unknown:
+    async def refund(
+        self, refund_id: UUID, reference: str, amount: Money, retry: int = 0
+    ) -> Refunded | RefundRefused | Unknown:
         """Give so much of the charge back."""
         return await self._asked(
-            "refund", lambda: self._provider.refund(refund_id, reference, amount), refund_id=str(refund_id)
+            "refund", lambda: self._provider.refund(refund_id, reference, amount, retry), refund_id=str(refund_id)
         )
 
     async def _asked(self, call: str, ask: Callable[[], Awaitable[A]], **fields: str) -> A | Unknown:

@@ -59,6 +59,8 @@ class Refund:
     failure_code: str | None
     attempts: int
     lines: tuple[RefundedLine, ...] = ()
+    retries: int = 0
+    """How often an operator had it tried again."""
 
 
 def shares_of(amount: int, weights: Sequence[int]) -> list[int]:

@@ -46,6 +46,7 @@ class RefundRow(NamedTuple):
     done_at: datetime | None
     failure_code: str | None
     attempts: int
+    retries: int
     currency: str
 
 
@@ -92,6 +93,7 @@ class DueRow(NamedTuple):
     amount: int
     currency: str
     reference: str
+    retries: int
 
 
 _PAYMENT = payments.c.order_id == param(payments.c.order_id)
@@ -116,6 +118,11 @@ GIVE_BACK = Statement(
     .where(_PAYMENT)
     .values(refunding=payments.c.refunding - _AMOUNT, refunded=payments.c.refunded + _AMOUNT)
 )
+TAKE_BACK = Statement(
+    update(payments)
+    .where(_PAYMENT)
+    .values(refunding=payments.c.refunding + _AMOUNT, refunded=payments.c.refunded - _AMOUNT)
+)
 SET_PAYMENT_STATUS = Statement(
     update(orders)
     .where(orders.c.id == param(orders.c.id, "order_id"))
@@ -124,7 +131,7 @@ SET_PAYMENT_STATUS = Statement(
 
 ADD_REFUND = Statement(
     insert_row(refunds, without=("done_at", "failure_code", "lease"))
-    .values(status=RefundStatus.PENDING, attempts=0, asked_at=now(), next_at=now())
+    .values(status=RefundStatus.PENDING, attempts=0, retries=0, asked_at=now(), next_at=now())
     .on_conflict_do_nothing()
     .returning(refunds.c.id),
     IdRow,
@@ -171,7 +178,9 @@ CLAIM = Statement(
     IdRow,
 )
 FIND_DUE = Statement(
-    select(refunds.c.id, refunds.c.attempts, refunds.c.amount, orders.c.currency, payments.c.reference)
+    select(
+        refunds.c.id, refunds.c.attempts, refunds.c.amount, orders.c.currency, payments.c.reference, refunds.c.retries
+    )
     .join_from(refunds, orders)
     .join(payments, payments.c.order_id == refunds.c.order_id)
     .where(refunds.c.id.in_(params(refunds.c.id, "ids"))),
@@ -191,10 +200,15 @@ MARK_FAILED = Statement(
     .where(_ID, _PENDING)
     .values(status=RefundStatus.FAILED, failure_code=param(refunds.c.failure_code), next_at=None, lease=None)
 )
+MARK_RETURNED = Statement(
+    update(refunds)
+    .where(_ID, refunds.c.status == RefundStatus.DONE)
+    .values(status=RefundStatus.FAILED, failure_code=param(refunds.c.failure_code), done_at=None)
+)
 MARK_RETRIED = Statement(
     update(refunds)
     .where(_ID, refunds.c.status == RefundStatus.FAILED)
-    .values(status=RefundStatus.PENDING, next_at=now(), failure_code=None)
+    .values(status=RefundStatus.PENDING, next_at=now(), failure_code=None, retries=refunds.c.retries + 1)
 )
 
 

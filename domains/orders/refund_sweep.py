@@ -50,7 +50,7 @@ class DueRefunds:
         await self._database.write(refund_repository.RECLAIM)
 
     async def _make(self, row: DueRow, lease: UUID) -> None:
-        outcome = await self._payments.refund(row.id, row.reference, Money(row.amount, row.currency))
+        outcome = await self._payments.refund(row.id, row.reference, Money(row.amount, row.currency), row.retries)
         if isinstance(outcome, Unknown):
             seconds = pause_seconds(row.attempts, random.random())  # noqa: S311 - jitter needs no secret
             await self._database.write(refund_repository.PUT_OFF, id=row.id, mine=lease, seconds=seconds)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domains.orders import refund_repository, repository, views
-from domains.orders.payment import Refunded, RefundRefused
+from domains.orders.payment import Refunded, RefundOutcome, RefundReturned
 from domains.orders.refund import Refund, RefundCause, RefundedLine
 from domains.orders.repository import OrderHead
 from domains.orders.steps import Step, refund_receipt, take_step
@@ -65,18 +65,28 @@ async def ask_for(tx: Transaction, head: OrderHead, wanted: WantedRefund) -> Ord
     return await _on_its_way(tx, head, Money(wanted.amount, head.currency))
 
 
-async def record(tx: Transaction, refund_id: UUID, outcome: Refunded | RefundRefused) -> None:
+async def record(tx: Transaction, refund_id: UUID, outcome: RefundOutcome) -> None:
     """Do to the refund what the outcome asks for; outcomes may come late and more than once.
 
-    What is done stays done, and money that went back after all is done too. LookupError if there is no such refund.
+    A refusal leaves done what is done, and money that went back after all is done too. LookupError if there is no such
+    refund.
     """
     head, refund = await _lock(tx, refund_id)
     if isinstance(outcome, Refunded):
         if await tx.run(refund_repository.MARK_DONE, id=refund_id):
             await _give_back(tx, head, refund)
-    elif await tx.run(refund_repository.MARK_FAILED, id=refund_id, failure_code=outcome.code[:CODE_LENGTH]):
-        await refund_repository.refresh_payment_status(tx, head.id)
-        await take_step(tx, head, Step("RefundFailed", subject=str(new_id()), detail=outcome.code[:CODE_LENGTH]))
+        return
+    code = outcome.code[:CODE_LENGTH]
+    if isinstance(outcome, RefundReturned) and await tx.run(
+        refund_repository.MARK_RETURNED, id=refund_id, failure_code=code
+    ):
+        await tx.run(refund_repository.TAKE_BACK, order_id=head.id, amount=refund.amount.minor)
+        await tx.run(repository.EXPECT_AGAIN, order_id=head.id, what=refund_receipt(refund_id))
+        await _failed(tx, head, "RefundReturned", code)
+    elif isinstance(outcome, RefundReturned) and outcome.retry < refund.retries:
+        return  # it is to be made anew
+    elif await tx.run(refund_repository.MARK_FAILED, id=refund_id, failure_code=code):
+        await _failed(tx, head, "RefundFailed", code)
 
 
 async def try_again(tx: Transaction, refund_id: UUID) -> None:
@@ -102,6 +112,11 @@ async def _on_its_way(tx: Transaction, head: OrderHead, amount: Money) -> OrderH
     return await take_step(tx, head, Step("RefundRequested", subject=str(new_id()), detail=str(amount)))
 
 
+async def _failed(tx: Transaction, head: OrderHead, event: str, code: str) -> None:
+    await refund_repository.refresh_payment_status(tx, head.id)
+    await take_step(tx, head, Step(event, subject=str(new_id()), detail=code))
+
+
 async def _give_back(tx: Transaction, head: OrderHead, refund: Refund) -> None:
     """The money is back: everybody hears of it."""
     await tx.run(refund_repository.GIVE_BACK, order_id=head.id, amount=refund.amount.minor)
@@ -118,7 +133,9 @@ async def _give_back(tx: Transaction, head: OrderHead, refund: Refund) -> None:
     )
     await outbox.add(tx, refunded)
     receipt = refund_receipt(refund.id)
-    await take_step(tx, head, Step("OrderRefunded", subject=str(refund.id), detail=str(refund.amount), receipt=receipt))
+    # Its money may come back to us and go out again: that is another step.
+    step = Step("OrderRefunded", subject=str(new_id()), detail=str(refund.amount), receipt=receipt)
+    await take_step(tx, head, step)
 
 
 async def _returned(tx: Transaction, head: OrderHead, refund: Refund) -> tuple[ReturnedLine, ...]:

@@ -205,7 +205,11 @@ STEP = Statement(
 )
 
 FIND_ACTION = Statement(select(orders.c.next_action).where(_ID), ActionRow)
-EXPECT = Statement(insert_row(receipts, without=("received_at",)).on_conflict_do_nothing())
+_RECEIPT = insert_row(receipts, without=("received_at",))
+EXPECT = Statement(_RECEIPT.on_conflict_do_nothing())
+EXPECT_AGAIN = Statement(
+    _RECEIPT.on_conflict_do_update(index_elements=[receipts.c.order_id, receipts.c.what], set_={"received_at": null()})
+)
 FORGET_RECEIPTS = Statement(delete(receipts).where(receipts.c.order_id == param(receipts.c.order_id)))
 TICK = Statement(
     update(receipts)

@@ -17,7 +17,7 @@ from domains.orders.errors import CannotCancel, CannotRefund, OrderNotFound, Ref
 from domains.orders.model import Cart, Order, OrderStatus, read_number
 from domains.orders.operator_refunds import OperatorRefunds
 from domains.orders.outcome import Outcomes, Terms
-from domains.orders.payment import Outcome, Refunded, RefundRefused
+from domains.orders.payment import Outcome, RefundOutcome
 from domains.orders.ports import BookTitles, PaymentProvider, StockHolds
 from domains.orders.provider import BoundedProvider
 from domains.orders.refund import Refund
@@ -137,7 +137,7 @@ class OrdersService:
         """Try a FAILED refund again; any other is told as it is."""
         return await self._refunds.retry(command)
 
-    async def record_refund(self, refund_id: UUID, outcome: Refunded | RefundRefused) -> None:
+    async def record_refund(self, refund_id: UUID, outcome: RefundOutcome) -> None:
         """Record what became of a refund; LookupError if there is no such refund."""
         await self._database.transact(lambda tx: refunds.record(tx, refund_id, outcome))
 

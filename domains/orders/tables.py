@@ -168,6 +168,7 @@ refunds = Table(
     Column("done_at", Instant),
     Column("failure_code", CODE),
     Column("attempts", Integer, nullable=False),
+    Column("retries", Integer, nullable=False, server_default="0"),
     Column("next_at", Instant),
     Column("lease", Uuid),
     CheckConstraint("amount > 0", name="amount"),
@@ -178,7 +179,8 @@ refunds = Table(
     CheckConstraint("(status = 'FAILED') = (failure_code IS NOT NULL)", name="failed"),
     CheckConstraint("cause <> 'OPERATOR' OR (operator_id IS NOT NULL AND key IS NOT NULL)", name="operator"),
 )
-"""`key` and `fingerprint` are of the operator's request; a PENDING one is due at `next_at`."""
+"""`key` and `fingerprint` are of the operator's request; a PENDING one is due at `next_at`. `attempts` counts how often
+the provider was asked, `retries` how often an operator had a FAILED one tried again."""
 
 REFUND_DUE = refunds.c.status == literal_column("'PENDING'", String)
 REFUND_FAILED = refunds.c.status == literal_column("'FAILED'", String)

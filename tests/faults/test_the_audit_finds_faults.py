@@ -96,6 +96,20 @@ def failed_refund(shop: Sabotage) -> None:
     )
 
 
+def returned_refund(shop: Sabotage) -> None:
+    """What a refund becomes whose money the bank sends back: its copy stays on the shelf."""
+    amount = shop.value(f"amount FROM orders.refunds WHERE id = {TORN}")
+    shop.run(
+        f"UPDATE orders.refunds SET status = 'FAILED', done_at = NULL, failure_code = 'DECLINED' WHERE id = {TORN}",
+        f"UPDATE orders.payments SET refunding = refunding + {amount}, refunded = refunded - {amount}"
+        f" WHERE order_id = {DAN}",
+        f"UPDATE orders.receipts SET received_at = NULL WHERE order_id = {DAN} AND what LIKE 'OrderRefunded:%'",
+        f"UPDATE orders.orders SET payment_status = 'REFUND_FAILED', settled = FALSE WHERE id = {DAN}",
+    )
+    torn = str(UUID(shop.value(f"id FROM orders.refunds WHERE id = {TORN}")))
+    shop.ledger(lambda line: [] if line["refund"] == torn else [line])
+
+
 def refund_not_given(shop: Sabotage) -> None:
     shop.ledger(lambda line: [] if line["refund"] else [line])
 
@@ -222,6 +236,15 @@ def data(sound: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sound, tmp_path / "data", ignore=shutil.ignore_patterns("mail")))
 
 
+def spoil(data: Path, how: Callable[[Sabotage], None]) -> None:
+    """Changes what the databases and the ledger say."""
+    with closing(sqlite3.connect("", isolation_level=None)) as books:
+        books.execute("PRAGMA ignore_check_constraints = ON")
+        for domain in DOMAINS:
+            books.execute(f"ATTACH ? AS {domain}", (str(data / f"{domain}.db"),))
+        how(Sabotage(data, books))
+
+
 async def found(data: Path, cache: Any = None) -> set[str]:
     """The names of the rules that do not hold now."""
     with attached(data) as books:
@@ -236,13 +259,14 @@ def test_there_is_a_fault_for_every_rule() -> None:
     assert len({rule.sentence for rule in RULES}) == len(RULES)
 
 
+async def test_a_refund_whose_money_came_back_is_one_that_failed_and_nothing_else(data: Path) -> None:
+    spoil(data, returned_refund)
+    assert await found(data) == {"refunds.failed"}
+
+
 @pytest.mark.parametrize("name", FAULTS)
 async def test_a_fault_is_found_by_the_rule_that_it_breaks(data: Path, name: str) -> None:
-    with closing(sqlite3.connect("", isolation_level=None)) as books:
-        books.execute("PRAGMA ignore_check_constraints = ON")
-        for domain in DOMAINS:
-            books.execute(f"ATTACH ? AS {domain}", (str(data / f"{domain}.db"),))
-        FAULTS[name](Sabotage(data, books))
+    spoil(data, FAULTS[name])
     assert await found(data) == {name}
 
 

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domains.orders import CancelOrder, OrderStatus, RefundLine, RefundOrder
+from domains.orders import (
+    CancelOrder,
+    OrderStatus,
+    RefundLine,
+    RefundOrder,
+    RefundReturned,
+    RefundStatus,
+    RetryRefund,
+)
 from domains.sellers import Listing, Seller, WithdrawListing
 from kernel.money import Money
 from messaging.message import Message
@@ -35,6 +43,7 @@ STEPS = st.one_of(
     st.tuples(st.just("refund lines"), SOME, st.lists(st.integers(1, 2), min_size=1, max_size=2), st.booleans()),
     st.tuples(st.just("refund an amount"), SOME, st.integers(1, 900)),
     st.tuples(st.just("refund the rest"), SOME, st.booleans()),
+    st.tuples(st.just("money comes back"), SOME),
     st.tuples(st.just("withdraw"), SOME),
     st.tuples(st.sampled_from(["holds run out", "holds expire", "orders wait", "refunds are made", "retries come"])),
     st.tuples(st.just("deliver"), st.lists(SOME, min_size=1, max_size=12)),
@@ -80,6 +89,8 @@ class Story:
                 await self._checks_out(self.purchases[number % len(self.purchases)])
             case ("cancel" | "refund lines" | "refund an amount" | "refund the rest", *_) if self.order_ids:
                 await self._undoes(step)
+            case ("money comes back", number) if self.order_ids:
+                await self._comes_back(self.order_ids[number % len(self.order_ids)])
             case ("withdraw", number):
                 listing = self.listings[number % len(self.listings)]
                 await self.world.shop.services.sellers.withdraw_listing(
@@ -120,6 +131,13 @@ class Story:
                 await self.world.orders.refund_order(RefundOrder(**asked, amount=Money(cents, "EUR")))
             case ("refund the rest", _, restock):
                 await self.world.orders.refund_order(RefundOrder(**asked, restock=restock))
+
+    async def _comes_back(self, order_id: UUID) -> None:
+        """What a bank sends back of an order's refunds is sent once more, as the operator says."""
+        for refund in (await self.world.orders.refunds_of([order_id])).get(order_id, ()):
+            if refund.status is RefundStatus.DONE:
+                await self.world.orders.record_refund(refund.id, RefundReturned("DECLINED", "the bank sent it back"))
+                await self.world.orders.retry_refund(RetryRefund(operator_id=OPERATOR, refund_id=refund.id))
 
     async def _goes_on(self, step: Sequence) -> None:
         """Time passes, sweeps come, and some of the events arrive."""
@@ -192,6 +210,11 @@ async def test_a_story_with_everything_in_it_ends_as_it_must(world: World) -> No
             ("deliver", [9, 8, 7, 6, 5, 4]),
             ("cancel", 0, False),
             ("deliver again", [0, 3]),
+            ("refunds are made",),
+            ("refunds are made",),
+            ("deliver", [0] * 12),
+            ("money comes back", 3),
+            ("money comes back", 0),
         ],
     )
     orders = await world.orders.find_orders(story.order_ids)

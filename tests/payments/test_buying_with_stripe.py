@@ -19,6 +19,7 @@ from tests.server import running
 CHECKOUT = """mutation ($input: CheckoutInput!) {
   checkout(input: $input) { __typename ... on CheckoutPending { nextAction { clientSecret url } order { id } } }
 }"""
+RETRY = """mutation ($input: RetryRefundInput!) { retryRefund(input: $input) { __typename } }"""
 CANCEL = """mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { __typename } }"""
 
 
@@ -242,6 +243,40 @@ async def test_a_refund_that_stripe_gives_up_is_told_by_an_event(shop: Shop, str
     stripe.books.settle(refund["id"], "failed", "lost_or_stolen_card")
     await stripe.books.send(stripe.books.happened("refund.failed", refund["id"]), shop.server.url)
     assert (await buyer.order(id=order["id"]))["paymentStatus"] == "REFUND_FAILED"
+
+
+async def test_a_refund_that_a_bank_sends_back_fails_and_is_made_again_by_an_operator(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    buyer, operator = shop.buyer(), shop.operator()
+    order = await buyer.settled(await buyer.buys(await shop.offer(), method=VISA))
+    await buyer.ask(CANCEL, input={"orderId": order["id"]})
+    await has(buyer, order, paymentStatus="REFUNDED", settled=True)
+    refund = await refund_of(shop, stripe, order)
+    stripe.books.settle(refund["id"], "failed", "declined")
+    failed = stripe.books.happened("refund.failed", refund["id"])
+    await stripe.books.send(failed, shop.server.url)
+    returned = await buyer.order(id=order["id"])
+    assert (returned["paymentStatus"], returned["settled"]) == ("REFUND_FAILED", False)
+    assert returned["timeline"][-1]["event"] == "RefundReturned"
+
+    [known] = (await operator.sees(order))["refunds"]
+    await operator.ask(RETRY, input={"refundId": known["id"]})
+    await has(buyer, order, paymentStatus="REFUNDED", settled=True)
+    await stripe.books.send(failed, shop.server.url)
+    assert (await buyer.order(id=order["id"]))["paymentStatus"] == "REFUNDED"
+    charge = refund["payment_intent"]
+    made = [one["status"] for one in stripe.books.refunds.values() if one["payment_intent"] == charge]
+    assert made == ["failed", "succeeded"]
+
+
+async def test_a_refund_that_fails_while_no_event_comes_is_found_by_the_sweep(shop: Shop, stripe: FakeStripe) -> None:
+    buyer = shop.buyer()
+    order = await buyer.settled(await buyer.buys(await shop.offer(), method="pm_card_pendingRefund"))
+    await buyer.ask(CANCEL, input={"orderId": order["id"]})
+    refund = await refund_of(shop, stripe, order)
+    stripe.books.settle(refund["id"], "failed", "lost_or_stolen_card")
+    await has(buyer, order, paymentStatus="REFUND_FAILED")
 
 
 async def test_a_server_with_stripe_has_no_page_of_the_mock_provider(shop: Shop) -> None:

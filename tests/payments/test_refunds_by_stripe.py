@@ -43,7 +43,7 @@ async def test_a_refund_is_made_once_however_often_it_is_asked_for(
     for _ in range(3):
         assert await payments.refund(refund, charge, PART) == Refunded()
     [made] = given_back(stripe, charge)
-    assert (made["amount"], made["metadata"]) == (400, {"refund_id": str(refund)})
+    assert (made["amount"], made["metadata"]) == (400, {"refund_id": str(refund), "retry": "0"})
 
 
 async def test_two_refunds_of_the_same_amount_are_two(stripe: FakeStripe, payments: StripePayments) -> None:
@@ -90,12 +90,13 @@ async def test_a_refund_that_was_refused_is_made_when_it_is_asked_for_again_and_
     stripe: FakeStripe, payments: StripePayments
 ) -> None:
     charge, refund = await bought(payments, DISPUTED), new_id()
-    for _ in range(3):
-        assert code_of(await payments.refund(refund, charge, PART)) == "DISPUTED"
+    for retry in (0, 0, 1):
+        assert code_of(await payments.refund(refund, charge, PART, retry)) == "DISPUTED"
     stripe.books.end_dispute(charge)
     stripe.fails("/refunds", Fault.BROKEN)
     stripe.fails("/refunds", Fault.LOST)
-    assert await payments.refund(refund, charge, PART) == Refunded() == await payments.refund(refund, charge, PART)
+    for _ in range(2):
+        assert await payments.refund(refund, charge, PART, 2) == Refunded()
     assert len(given_back(stripe, charge)) == 1
 
 
@@ -107,14 +108,28 @@ async def test_a_refund_under_way_is_unknown_until_it_ends(stripe: FakeStripe, p
     assert await payments.refund(refund, charge, PART) == Refunded()
 
 
-async def test_a_refund_that_failed_is_made_anew_when_it_is_asked_for_again(
+async def test_a_refund_that_failed_has_failed_until_an_operator_has_it_tried_again(
+    stripe: FakeStripe, payments: StripePayments
+) -> None:
+    charge, refund = await bought(payments, PENDING_REFUND), new_id()
+    for retry in range(2):
+        assert await payments.refund(refund, charge, PART, retry) == Unknown()
+        stripe.books.settle(given_back(stripe, charge)[-1]["id"], "failed", "lost_or_stolen_card")
+        for _ in range(2):
+            assert code_of(await payments.refund(refund, charge, PART, retry)) == "CARD_CLOSED"
+    stripe.books.end_dispute(charge)
+    for _ in range(2):
+        assert await payments.refund(refund, charge, PART, 2) == Refunded()
+    assert [made["status"] for made in given_back(stripe, charge)] == ["failed", "failed", "succeeded"]
+
+
+async def test_a_retry_that_is_asked_for_too_early_makes_no_second_refund(
     stripe: FakeStripe, payments: StripePayments
 ) -> None:
     charge, refund = await bought(payments), new_id()
-    assert await payments.refund(refund, charge, PART) == Refunded()
-    stripe.books.settle(given_back(stripe, charge)[0]["id"], "failed", "lost_or_stolen_card")
-    assert await payments.refund(refund, charge, PART) == Refunded()
-    assert [made["status"] for made in given_back(stripe, charge)] == ["failed", "succeeded"]
+    for retry in (0, 1, 2, 0):
+        assert await payments.refund(refund, charge, PART, retry) == Refunded()
+    assert len(given_back(stripe, charge)) == 1
 
 
 async def test_a_refund_of_an_intent_of_another_account_is_unknown(payments: StripePayments) -> None:

@@ -54,6 +54,8 @@ class Till:
     """By the refund's id: of which charge, and how much."""
     refunds: list[UUID] = field(default_factory=list)
     """Every refund that was asked for, as often as it was."""
+    retries: dict[UUID, int] = field(default_factory=dict)
+    """The retry of a refund that was asked for last."""
     refund_gate: asyncio.Event | None = None
     refund_asked: asyncio.Event = field(default_factory=asyncio.Event)
     refund_answer_lost: bool = False
@@ -116,8 +118,11 @@ class Till:
         self._crash(self.crash_after, "void")
         return NotCharged()
 
-    async def refund(self, refund_id: UUID, reference: str, amount: Money) -> Refunded | RefundRefused | Unknown:
+    async def refund(
+        self, refund_id: UUID, reference: str, amount: Money, retry: int = 0
+    ) -> Refunded | RefundRefused | Unknown:
         outside_transaction("refunding")
+        self.retries[refund_id] = retry
         self._crash(self.crash_before, "refund")
         self.refunds.append(refund_id)
         self.refund_asked.set()
