@@ -63,15 +63,15 @@ SET_STATE = Statement(
     .where(_OF_ORDER)
     .values(state=param(_orders.state), reason=param(_orders.reason), expires_at=None, changed_at=now())
 )
-_RENEWED = in_seconds(param(Integer, "seconds"))
+_IN_SECONDS = in_seconds(param(Integer, "seconds"))
 RENEW = Statement(
     update(stock_orders)
     .where(
         _OF_ORDER,
         _orders.state == StockState.HELD,
-        _orders.expires_at < _RENEWED,
+        _orders.expires_at < _IN_SECONDS,
     )
-    .values(expires_at=_RENEWED)
+    .values(expires_at=_IN_SECONDS)
 )
 _DUE = (
     select(_orders.order_id)
@@ -81,6 +81,11 @@ _DUE = (
 FIND_DUE = Statement(_DUE.limit(param(Integer, "count")), OrderRow)
 CLAIM_DUE = Statement(_DUE.limit(param(Integer, "count")).with_for_update(skip_locked=True), OrderRow)
 CLAIM_ONE_DUE = Statement(_DUE.where(_OF_ORDER).with_for_update(skip_locked=True), OrderRow)
+PUT_OFF = Statement(
+    update(stock_orders)
+    .where(_OF_ORDER, _orders.state == StockState.HELD, _orders.expires_at <= now())
+    .values(expires_at=_IN_SECONDS)
+)
 SET_EXPIRED = Statement(
     update(stock_orders)
     .where(_orders.order_id.in_(params(_orders.order_id, "ids")))
@@ -142,6 +147,11 @@ async def claim_due(tx: Transaction, count: int) -> list[UUID]:
 async def claim_one_due(tx: Transaction, order_id: UUID) -> list[UUID]:
     """The same of one order alone."""
     return [row.order_id for row in await tx.all(CLAIM_ONE_DUE, order_id=order_id)]
+
+
+async def put_off(database: Database, order_id: UUID, seconds: int) -> None:
+    """A hold past its time is due again in so many seconds; commits."""
+    await database.write(PUT_OFF, order_id=order_id, seconds=seconds)
 
 
 async def held_by(tx: Transaction, order_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -13,6 +13,9 @@ from kernel.logging import log
 BATCH = 50
 """How many holds end in one transaction."""
 
+PAUSE_SECONDS = 300
+"""After which a hold that could not end is looked at again."""
+
 _log = log(__name__)
 
 
@@ -20,7 +23,7 @@ async def expire_holds(database: Database) -> int:
     """End a batch of holds whose time is over by the database's clock; how many. Any number may do so at once.
 
     Locks as everybody does: orders (only those that nobody locks), listings by id, books by ISBN. A hold that cannot
-    end stops no other.
+    end stops no other, and is put off, so that others come first.
     """
     due = await holds.find_due(database.read(), BATCH)
     if not due:
@@ -43,6 +46,7 @@ async def _expire_alone(database: Database, order_id: UUID) -> int:
         return await database.transact(expire)
     except ConstraintViolated as error:
         _log.error("a hold past its time cannot end", order_id=str(order_id), reason=str(error))
+        await holds.put_off(database, order_id, PAUSE_SECONDS)
         return 0
 
 

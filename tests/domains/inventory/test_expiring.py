@@ -166,7 +166,26 @@ async def test_a_hold_that_cannot_end_stops_no_other(shelf: Shelf) -> None:
     assert (await shelf.state(stuck), await shelf.state(over)) == (StockState.HELD, StockState.EXPIRED)
     assert (await shelf.counts(broken), await shelf.counts(sound)) == ((2, 0), (2, 0))
     await shelf.database.write(COUNT_HELD, listing_id=broken, held=1)
+    assert await shelf.inventory.expire_holds() == 0, "it was put off"
+    await shelf.expire(stuck)
+    assert await shelf.state(stuck) is StockState.EXPIRED
+
+
+async def test_many_holds_that_cannot_end_let_those_behind_them_end(shelf: Shelf) -> None:
+    broken, sound = await shelf.publish(copies=2 * BATCH), await shelf.publish(isbn=ANOTHER_ISBN)
+    stuck = [await shelf.holding((broken, 1)) for _ in range(BATCH)]
+    over = await shelf.holding((sound, 1))
+    await shelf.database.write(COUNT_HELD, listing_id=broken, held=0)
+    await shelf.let_time_pass(*stuck)
+    await shelf.let_time_pass(over)
+
+    assert await shelf.inventory.expire_holds() == 0
     assert await shelf.inventory.expire_holds() == 1
+
+    assert await shelf.state(over) is StockState.EXPIRED
+    await shelf.database.write(COUNT_HELD, listing_id=broken, held=BATCH)
+    await shelf.expire(*stuck)
+    assert await shelf.counts(broken) == (2 * BATCH, 0)
 
 
 async def test_a_renewed_hold_does_not_end(shelf: Shelf) -> None:
