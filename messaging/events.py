@@ -89,6 +89,13 @@ class OrderPaymentFailed(Event, owner="orders", aggregate="order_id"):
     reason: str = ""
 
 
+class LostLine(Part):
+    """Copies of a cancelled order that are not for sale again: they were refunded before, and not put back."""
+
+    listing_id: UUID
+    quantity: int
+
+
 class OrderCancelled(Event, owner="orders", aggregate="order_id"):
     """A paid order is undone: stock goes back, sales are reversed, the money is returned."""
 
@@ -100,6 +107,7 @@ class OrderCancelled(Event, owner="orders", aggregate="order_id"):
     order_items: tuple[OrderItem, ...]
     refund_amount: Amount
     currency: str = "EUR"
+    lost: tuple[LostLine, ...] = ()
 
 
 class RefundedLine(Part):

@@ -146,14 +146,18 @@ REFUNDS = (
     ),
     Rule(
         name="refunds.cancelled-stock",
-        domains=("inventory",),
-        sentence="A cancelled order keeps no copies.",
+        domains=("inventory", "orders"),
+        sentence="A cancelled order keeps no copies but those that were refunded before and not put back.",
         query="""
-            SELECT COALESCE(number, dashed(order_id)) AS "order", listing_id AS listing, quantity, returned
-            FROM inventory.stock_orders JOIN inventory.stock_lines USING (order_id)
-            LEFT JOIN orders.orders ON id = order_id
-            WHERE state = 'RESTOCKED' AND returned <> quantity""",
-        always=True,
+            SELECT number AS "order", listing_id AS listing, quantity, returned, lost FROM (
+                SELECT number, stock.listing_id, stock.quantity, returned, COALESCE(SUM(share.quantity), 0) AS lost
+                FROM inventory.stock_orders AS held JOIN inventory.stock_lines AS stock USING (order_id)
+                LEFT JOIN orders.orders ON orders.id = held.order_id
+                LEFT JOIN orders.order_lines AS line
+                    ON line.order_id = held.order_id AND line.listing_id = stock.listing_id
+                LEFT JOIN orders.refund_lines AS share ON order_line_id = line.id AND NOT restock
+                WHERE state = 'RESTOCKED' GROUP BY held.order_id, stock.listing_id)
+            WHERE returned <> quantity - lost""",
     ),
     Rule(
         name="refunds.statistics",

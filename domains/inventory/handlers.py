@@ -84,16 +84,23 @@ async def deduct_stock(tx: Transaction, event: OrderPaid) -> None:
 
 
 async def return_stock(tx: Transaction, event: OrderCancelled) -> None:
-    """Give back what the order holds or has taken, and say so once, even if it never had anything."""
+    """Give back what the order holds or has taken and not lost, and say so once, even if it never had anything.
+
+    Raises NotYet before the order's copies were taken, if some are lost: those leave the shelf first.
+    """
     state = await holds.lock_order(tx, event.order_id)
     step = next_step(state, Trigger.ORDER_CANCELLED)
     if step is Step.NOTHING:
         return
+    lost = total_quantities((line.listing_id, line.quantity) for line in event.lost)
+    if lost and next_step(state, Trigger.ORDER_PAID) is Step.DEDUCT:
+        raise NotYet(f"the copies of order {event.order_id} have not left the shelf yet")
     after = StockState.RESTOCKED if step is Step.RESTOCK else StockState.CANCELLED
     returned: Quantities = {}
     if state in (StockState.HELD, StockState.DEDUCTED):
         lines = await holds.lines_of(tx, event.order_id)
-        returned = {line.listing_id: line.kept for line in lines if line.kept}
+        kept = {line.listing_id: line.kept - lost.get(line.listing_id, 0) for line in lines}
+        returned = {listing_id: copies for listing_id, copies in kept.items() if copies > 0}
         if step is Step.RESTOCK:
             await _restock(tx, event.order_id, returned, Cause.CANCELLED, event.order_id)
         else:

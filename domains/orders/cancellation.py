@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from uuid import UUID
 
 from domains.orders import refund_repository, refunds, repository, views
 from domains.orders.errors import CannotCancel, OrderNotFound
@@ -11,7 +10,7 @@ from domains.orders.model import Order, OrderLine, OrderStatus
 from domains.orders.outcome import Outcomes, item_of
 from domains.orders.payment import Captured, GivenUp, Unknown
 from domains.orders.ports import PaymentProvider
-from domains.orders.refund import RefundCause, RefundStatus
+from domains.orders.refund import Refund, RefundCause, RefundStatus
 from domains.orders.refund_commands import CancelOrder, cancellation_problem
 from domains.orders.refunds import WantedRefund
 from domains.orders.repository import OrderHead
@@ -27,7 +26,7 @@ from kernel.database import Database, Transaction
 from kernel.errors import InvalidField
 from kernel.ids import new_id
 from messaging import outbox
-from messaging.events import NotificationKind, OrderCancelled
+from messaging.events import LostLine, NotificationKind, OrderCancelled
 
 BY_BUYER = "CANCELLED_BY_BUYER"
 """The reason of a buyer who gave none."""
@@ -73,6 +72,7 @@ async def cancel(tx: Transaction, head: OrderHead, reason: str) -> None:
     await tx.run(repository.MARK_CANCELLED, id=head.id, cancel_reason=reason)
     lines = await views.lines_of(tx, head.id, head.currency)
     left = (await refund_repository.payment_of(tx, head.id)).left
+    known = (await refund_repository.refunds_of(tx, [head.id])).get(head.id, ())
     cancelled = OrderCancelled(
         order_id=head.id,
         customer_id=head.buyer_id,
@@ -82,9 +82,10 @@ async def cancel(tx: Transaction, head: OrderHead, reason: str) -> None:
         order_items=tuple(map(item_of, lines)),
         refund_amount=left,
         currency=head.currency,
+        lost=tuple(_lost(lines, known)),
     )
     await outbox.add(tx, cancelled)
-    pending = await _unfinished_refunds(tx, head.id)
+    pending = [refund.id for refund in known if refund.status is not RefundStatus.DONE]
     await tx.run(repository.FORGET_RECEIPTS, order_id=head.id)
     await repository.expect(tx, head.id, [*_receipts(head, lines), *map(refund_receipt, pending)])
     head = await take_step(tx, head, Step("OrderCancelled", detail=reason))
@@ -113,9 +114,12 @@ async def _cancel_if_paid(
     return _NOT_PAID
 
 
-async def _unfinished_refunds(tx: Transaction, order_id: UUID) -> list[UUID]:
-    known = (await refund_repository.refunds_of(tx, [order_id])).get(order_id, ())
-    return [refund.id for refund in known if refund.status is not RefundStatus.DONE]
+def _lost(lines: Iterable[OrderLine], refunds: Iterable[Refund]) -> Iterable[LostLine]:
+    """What was refunded without restock, whether its money is back or not: nobody can sell it again."""
+    shares = [share for refund in refunds for share in refund.lines if not share.restock]
+    for line in lines:
+        if copies := sum(share.quantity for share in shares if share.order_line_id == line.id):
+            yield LostLine(listing_id=line.listing_id, quantity=copies)
 
 
 def _receipts(head: OrderHead, lines: Sequence[OrderLine]) -> Iterable[str]:

@@ -36,7 +36,9 @@ async def check_balance(
         await _check_order(world, order, refunds.get(order.id, ()))
     paid = [order for order in orders.values() if order.status is OrderStatus.PAID]
     given_back = [refund for order in paid for refund in refunds.get(order.id, ())]
-    await _check_copies(world, listings, paid, given_back)
+    cancelled = [order for order in orders.values() if order.status is OrderStatus.CANCELLED]
+    lost = await _lost(world, cancelled, [refund for order in cancelled for refund in refunds.get(order.id, ())])
+    await _check_copies(world, listings, paid, given_back, lost)
     await _check_statistics(world, sellers, paid, given_back)
     assert (await DeadLetters(world.shop.databases).list()).items == []
     return orders
@@ -76,12 +78,23 @@ def _status_after(returned: int, total: int) -> PaymentStatus:
     return PaymentStatus.REFUNDED if returned == total else PaymentStatus.PARTLY_REFUNDED
 
 
+async def _lost(world: World, cancelled: Sequence[Order], refunds: Sequence[Refund]) -> Counter[UUID]:
+    """What was refunded without restock, by listing, of orders that were cancelled and had their copies."""
+    lost: Counter[UUID] = Counter()
+    for order in cancelled:
+        stock = await world.shop.databases["inventory"].read().one(STOCK_OF_ORDER, order_id=order.id)
+        lines = {line.id: line for line in order.lines if stock and stock.state is StockState.RESTOCKED}
+        for share in (share for refund in refunds for share in refund.lines if share.order_line_id in lines):
+            lost[lines[share.order_line_id].listing_id] += 0 if share.restock else share.quantity
+    return lost
+
+
 async def _check_copies(
-    world: World, listings: Sequence[Listing], paid: Sequence[Order], refunds: Sequence[Refund]
+    world: World, listings: Sequence[Listing], paid: Sequence[Order], refunds: Sequence[Refund], lost: Counter[UUID]
 ) -> None:
-    """What was published is on hand, or with those who paid for it; buyers see what is on hand."""
+    """What was published is on hand, or with those who paid for it, or lost; buyers see what is on hand."""
     lines = {line.id: line for order in paid for line in order.lines}
-    sold: Counter[UUID] = Counter()
+    sold = Counter(lost)
     for line in lines.values():
         sold[line.listing_id] += line.quantity
     for share in (share for refund in refunds for share in refund.lines if share.restock):

@@ -215,6 +215,10 @@ async def test_a_story_with_everything_in_it_ends_as_it_must(world: World) -> No
             ("deliver", [0] * 12),
             ("money comes back", 3),
             ("money comes back", 0),
+            ("buy", [(2, 1)], "card"),
+            ("refund lines", 4, [1], False),
+            ("cancel", 4, False),
+            ("deliver", [9, 8, 7, 6, 5, 4]),
         ],
     )
     orders = await world.orders.find_orders(story.order_ids)
@@ -223,4 +227,5 @@ async def test_a_story_with_everything_in_it_ends_as_it_must(world: World) -> No
         OrderStatus.PAID,
         OrderStatus.PAYMENT_FAILED,
         OrderStatus.PAID,
+        OrderStatus.CANCELLED,
     ]

@@ -23,6 +23,7 @@ from messaging.events import (
     ListingChanged,
     ListingPublished,
     ListingWithdrawn,
+    LostLine,
     OrderCancelled,
     OrderItem,
     OrderPaid,
@@ -140,14 +141,20 @@ def paid(order_id: UUID, *lines: tuple[UUID, int]) -> OrderPaid:
     )
 
 
-def cancelled(order_id: UUID, *lines: tuple[UUID, int], reason: str = "changed my mind") -> OrderCancelled:
-    """The order of these copies was cancelled."""
+def cancelled(
+    order_id: UUID,
+    *lines: tuple[UUID, int],
+    reason: str = "changed my mind",
+    lost: tuple[tuple[UUID, int], ...] = (),
+) -> OrderCancelled:
+    """The order of these copies was cancelled; the lost ones do not come back."""
     return OrderCancelled(
         order_id=order_id,
         customer_id="bob",
         reason=reason,
         order_items=_items(order_id, lines),
         refund_amount=PRICE * sum(quantity for _, quantity in lines),
+        lost=tuple(LostLine(listing_id=listing_id, quantity=quantity) for listing_id, quantity in lost),
     )
 
 

@@ -20,7 +20,7 @@ COPIES = 5
 WANTED = (1, 2, 3)
 """How many copies each order wants: together more than there are."""
 
-ORDER_ACTIONS = ("hold", "release", "renew", "time passes", "paid", "cancelled", "refunded")
+ORDER_ACTIONS = ("hold", "release", "renew", "time passes", "paid", "cancelled", "refunded", "lost")
 HISTORIES = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(ORDER_ACTIONS), st.integers(0, len(WANTED) - 1)),
@@ -39,6 +39,7 @@ class Order:
     state: StockState = NONE
     due: bool = False
     returned: int = 0
+    lost: int = 0
     id: UUID = field(default_factory=uuid4)
 
 
@@ -81,9 +82,15 @@ class Expected:
                 enough = self.available + (order.wants if state is HELD else 0) >= order.wants
                 order.state = DEDUCTED if enough else FAILED
                 self.on_hand -= order.wants if enough else 0
+            case ("lost", _):
+                order.lost += order.lost + order.returned < order.wants and order.state not in (CANCELLED, RESTOCKED)
             case ("cancelled", StockState.DEDUCTED):
-                self.on_hand += order.wants - order.returned
+                self.on_hand += max(0, order.wants - order.returned - order.lost)
                 order.state = RESTOCKED
+            case ("cancelled", StockState.NONE | StockState.HELD | StockState.EXPIRED | StockState.RELEASED) if (
+                order.lost
+            ):
+                return NotYet
             case ("cancelled", state) if state is not RESTOCKED:
                 order.state = CANCELLED
             case ("refunded", StockState.DEDUCTED):
@@ -142,6 +149,9 @@ async def act(shelf: Shelf, listing, action: str, order: Order) -> None:
         case "paid":
             await shelf.deliver(paid(order.id, wanted))
         case "cancelled":
-            await shelf.deliver(cancelled(order.id, wanted))
+            lost = ((listing.listing_id, order.lost),) if order.lost else ()
+            await shelf.deliver(cancelled(order.id, wanted, lost=lost))
+        case "lost":
+            await shelf.deliver(refunded(order.id, (listing.listing_id, 1), restock=False))
         case "refunded":
             await shelf.deliver(refunded(order.id, (listing.listing_id, 1)))

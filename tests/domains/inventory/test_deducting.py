@@ -220,6 +220,27 @@ async def test_cancelling_after_a_refund_returns_only_the_rest(shelf: Shelf) -> 
     assert released.lines == (ReleasedLine(listing_id=listing_id, quantity=2),)
 
 
+async def test_a_copy_that_was_refunded_without_restocking_is_not_for_sale_after_a_cancellation(shelf: Shelf) -> None:
+    listing_id, order_id = await shelf.publish(copies=5), uuid4()
+    line, lost, back = (listing_id, 4), (listing_id, 1), refunded(order_id, (listing_id, 1))
+    undone = cancelled(order_id, line, lost=(lost,))
+    with pytest.raises(NotYet):
+        await shelf.deliver(undone)
+    await shelf.deliver(paid(order_id, line), back, undone, refunded(order_id, lost, restock=False), back, undone)
+
+    assert await shelf.counts(listing_id) == (4, 0)
+    [released] = await shelf.told(StockReleased)
+    assert released.lines == (ReleasedLine(listing_id=listing_id, quantity=2),)
+
+
+async def test_an_order_whose_copies_were_never_there_loses_none(shelf: Shelf) -> None:
+    listing_id, order_id = await shelf.publish(copies=1), uuid4()
+    await shelf.deliver(paid(order_id, (listing_id, 2)), cancelled(order_id, (listing_id, 2), lost=((listing_id, 1),)))
+
+    assert await shelf.counts(listing_id) == (1, 0)
+    assert await shelf.state(order_id) is StockState.CANCELLED
+
+
 async def test_cancelling_after_everything_was_refunded_returns_nothing_and_says_so(shelf: Shelf) -> None:
     listing_id, order_id = await shelf.publish(copies=5), uuid4()
     line = (listing_id, 2)

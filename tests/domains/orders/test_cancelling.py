@@ -19,6 +19,7 @@ from domains.orders import (
     PaymentStatus,
     RefundCause,
     Refunded,
+    RefundLine,
     RefundStatus,
     Refused,
 )
@@ -27,7 +28,7 @@ from kernel.columns import in_seconds, param
 from kernel.database import Statement
 from kernel.errors import InvalidField
 from kernel.ids import new_id
-from messaging.events import OrderCancelled, OrderRefunded, OrderUpdated
+from messaging.events import LostLine, OrderCancelled, OrderRefunded, OrderUpdated
 from tests.domains.orders.receipts import deliver, receipts_of, reversals_of, shortage_of
 from tests.domains.orders.shop import Shop, Titles, euros
 
@@ -201,6 +202,17 @@ async def test_a_cancellation_gives_back_what_earlier_refunds_left(shop: Shop) -
     end = await shop.now(order)
     assert (end.settled, end.payment_status, end.refunded) == (True, PaymentStatus.REFUNDED, order.total)
     assert await shop.money(order) == (2500, 0, 2500)
+
+
+async def test_a_cancellation_tells_which_copies_were_refunded_and_not_put_back(shop: Shop) -> None:
+    order = await shop.paid_order(sellers=2)
+    lost, put_back = order.lines
+    for line, restock in ((lost, False), (put_back, True)):
+        lines = (RefundLine(order_line_id=line.id, quantity=1),)
+        await shop.refund(order, key=str(line.id), lines=lines, restock=restock)
+    await shop.cancel(order, operator=True, reason="Lost in the post")
+    (told,) = await shop.told(OrderCancelled)
+    assert told.lost == (LostLine(listing_id=lost.listing_id, quantity=1),)
 
 
 async def test_an_order_whose_money_is_all_back_can_still_be_cancelled(shop: Shop) -> None:
