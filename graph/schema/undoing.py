@@ -19,8 +19,8 @@ from kernel.errors import Problem
 
 
 @strawberry.type(
-    description="The order is undone. A paid one is CANCELLED; copies, sales and money go back, and `orderUpdates` tells of "
-    "it. One whose payment waited for the buyer is EXPIRED."
+    description="The order is undone. A paid one is CANCELLED; copies, sales and money go back, and `orderUpdates` tells "
+    "of it. One whose payment waited for the buyer is EXPIRED."
 )
 class OrderCancelled:
     order: Order = strawberry.field(description="The order.")
@@ -113,8 +113,8 @@ class RetryRefundInput:
 @strawberry.type
 class UndoingMutation:
     @strawberry.mutation(
-        description="Undo an order of the viewer, as long as its `actions` have CANCEL; with the role OPERATOR any paid "
-        "order at any time. A cancelled order is answered as it is."
+        description="Undo an order of the viewer, as long as its `actions` have CANCEL; with the role OPERATOR any "
+        "paid order at any time. A cancelled order is answered as it is."
     )
     async def cancel_order(
         self, info: Info, input: Annotated[CancelOrderInput, strawberry.argument(description="Which one.")]

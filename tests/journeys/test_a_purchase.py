@@ -21,7 +21,7 @@ async def test_a_buyer_finds_a_book_and_buys_it(shop: Shop) -> None:
 
     order = outcome["order"]
     assert (outcome["__typename"], outcome["replayed"]) == ("CheckoutCompleted", False)
-    assert (order["status"], order["paymentStatus"], order["actions"]) == ("PAID", "CAPTURED", [])
+    assert (order["status"], order["paymentStatus"], order["actions"]) == ("PAID", "CAPTURED", ["CANCEL"])
     assert order["total"] == {"amount": "14.80", "currency": "EUR", "minorUnits": 1480}
     assert order["deliveryAddress"] == ADDRESS | {"line2": None, "region": None}
     [line] = order["lines"]

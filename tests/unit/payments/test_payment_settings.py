@@ -17,7 +17,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "payments.md"
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("payments", "paypal", "'mock' or 'stripe'"),
+        ("payments", "paypal", "'mock', 'stripe' or 'none'"),
         ("stripe_key", "", "begins with sk_ or rk_"),
         ("stripe_key", "pk_live_1", "begins with sk_ or rk_"),
         ("stripe_key", "sk_test_1\n", "begins with sk_ or rk_"),
