@@ -19,8 +19,8 @@ from kernel.errors import Problem
 
 
 @strawberry.type(
-    description="The order is undone. A paid one is CANCELLED; copies, sales and money go back, and `orderUpdates` tells "
-    "of it. One whose payment waited for the buyer is EXPIRED."
+    description="The order is undone. A paid one is CANCELLED; copies, sales and money go back, and `orderUpdates` "
+    "tells of it. One whose payment waited for the buyer is EXPIRED."
 )
 class OrderCancelled:
     order: Order = strawberry.field(description="The order.")

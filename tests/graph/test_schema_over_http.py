@@ -238,6 +238,8 @@ async def test_a_database_that_is_away_is_a_reason_to_ask_again(
 class BrokenVerifier:
     """A verifier that cannot reach its keys."""
 
+    believed_seconds = 60.0
+
     async def verify(self, token: str) -> Viewer:
         raise RuntimeError("the password is hunter2")
 
