@@ -240,4 +240,6 @@ def _number(node: IntValueNode) -> int:
 
 def _size(value: object) -> int:
     """How many items a variable asks for; what is no number is refused where it is used."""
+    if isinstance(value, float) and value.is_integer():  # 100.0 is a whole number in JSON, and an Int
+        value = int(value)
     return max(0, value) if isinstance(value, int) else PAGE_SIZE

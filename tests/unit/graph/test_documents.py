@@ -108,7 +108,7 @@ def test_pages_multiply_what_is_on_them() -> None:
 def test_variables_are_counted_with_their_values() -> None:
     document = "query Q($n: Int = 50) { books(first: $n) { nodes { offers(first: $n) { nodes { available } } } } }"
     assert cost(document, n=2) == 10
-    assert cost(document) == cost(document, n=50) == 2851
+    assert cost(document) == cost(document, n=50) == cost(document, n=50.0) == 2851
     assert cost(document, n=None) == cost(document, n="many") == 481
     assert cost(document, n=-5) == 1
 

@@ -53,6 +53,7 @@ def test_any_bytes_are_read_or_refused(text: bytes) -> None:
         ("[NaN]", "not JSON"),
         ("[1e999]", "not JSON"),
         ("", "not JSON"),
+        ('{"a":' + "1" * 41 + ',"' + '\\"' * 30_000, "not JSON"),
     ],
 )
 def test_what_is_beyond_a_limit_is_refused(text: str, sentence: str) -> None:
