@@ -127,9 +127,7 @@ async def test_a_hundred_orders_cost_as_many_statements_as_one(
     orders = world.shop.databases["orders"]
     await place_orders(orders, one, 1, listings)
     await place_orders(orders, many, 100, listings, first=1)
-    for_one = await counting.statements(one, ORDERS)
-    assert await counting.statements(many, ORDERS) == for_one
-    assert for_one == {
+    most = {
         "domains.orders.views.FIND_OF_BUYER": 1,
         "domains.orders.views.FIND_ORDERS": 1,
         "domains.orders.views.FIND_LINES": 1,
@@ -139,6 +137,11 @@ async def test_a_hundred_orders_cost_as_many_statements_as_one(
         "domains.catalog.repository.FIND_BOOKS": 2,
         "domains.sellers.repository.FIND_SELLERS": 3,
     }
+    # Two of the three places where sellers stand may be asked for at once, or not: whichever book is there first.
+    for buyer in (one, many):
+        counted = await counting.statements(buyer, ORDERS)
+        assert counted.keys() == most.keys()
+        assert all(counted[name] <= most[name] for name in most), counted
 
 
 async def test_what_is_not_asked_for_is_not_read(world: World, listings: list[Listing], counting: Counting) -> None:

@@ -1,7 +1,7 @@
 """What follows a transaction on both databases: signals, repeats, cancelled callers, closing, observation."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -55,9 +55,9 @@ class TestAfterTheCommit:
         assert await ids(database) == [1]
 
     @pytest.fixture
-    def reported(self) -> Iterator[list[dict[str, Any]]]:
+    async def reported(self) -> AsyncIterator[list[dict[str, Any]]]:
         """What the event loop is told of."""
-        loop = asyncio.get_event_loop()
+        loop = asyncio.get_running_loop()
         found: list[dict[str, Any]] = []
         loop.set_exception_handler(lambda _, context: found.append(context))
         yield found
