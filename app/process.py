@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import resource
 import signal
@@ -21,6 +22,7 @@ from graph.limits import Limits
 
 SPARE_FILES = 1000
 """Files and connections of a process besides those of its clients."""
+_OTHER_HOST = "choose an address of this machine (--host)"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 console = Console(highlight=False)
@@ -60,11 +62,13 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         bound.bind((host, port))
         bound.listen(1024)
+    except (socket.gaierror, UnicodeError):
+        bound.close()
+        raise Complaint(f"{host} cannot be listened on: no such address is known; {_OTHER_HOST}") from None
     except OSError as error:
         bound.close()
-        raise Complaint(
-            f"{host}:{port} cannot be listened on: {error.strerror or error}; choose another port with --port"
-        ) from None
+        other = _OTHER_HOST if error.errno == errno.EADDRNOTAVAIL else "choose another port (--port)"
+        raise Complaint(f"{host}:{port} cannot be listened on: {error.strerror or error}; {other}") from None
     bound.setblocking(False)
     return bound
 
