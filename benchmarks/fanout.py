@@ -187,7 +187,11 @@ async def main(counts: list[int], events: int) -> None:
         settings = Settings.load(data=Path(folder))
         await migrate_all(settings)
         async with open_shop(settings) as shop:
-            limits = Limits(socket_ping_seconds=SILENCE_SECONDS, connections=3 * max(counts), rate_per_address=0)
+            most = 3 * max(counts)
+            limits = Limits(
+                socket_ping_seconds=SILENCE_SECONDS, rate_per_address=0,
+                connections=most, connections_per_address=most, operations_per_address=most,
+            )  # fmt: skip
             shop.services.limits = limits
             bare, stop, listening = Bare(), asyncio.Event(), listen("127.0.0.1", 0)
             routes = [

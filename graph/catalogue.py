@@ -44,6 +44,7 @@ EXPECTED: Mapping[str, str] = {
     "REFUND_NOT_FOUND": "Read `failedRefunds` again.",
     "REFUND_TOO_HIGH": "Ask for at most what is `left`.",
     "STALE_VERSION": "Read it again, show what changed, and repeat with the `current` version.",
+    "TOO_MANY_LISTINGS": "Raise the quantity of one that is there with `adjustStock`, or withdraw one first.",
     "UNKNOWN_BOOK": "Ask an operator to add the book; one just added takes a moment.",
     "UNSUPPORTED_CURRENCY": "Send amounts in the `supported` currency.",
 }
@@ -64,7 +65,7 @@ _NEW_TOKEN = "Get a new token, and send the request again."  # noqa: S105
 
 TOP_LEVEL: Mapping[Code, TopLevel] = {
     Code.BAD_REQUEST: TopLevel((400,), "The request, the operation or its name is not what it looks like.", _FIX),
-    Code.METHOD_NOT_ALLOWED: TopLevel((405,), "It was sent by another method than POST.", _FIX),
+    Code.METHOD_NOT_ALLOWED: TopLevel((405,), "It was sent by a method that is not taken: GraphQL takes POST.", _FIX),
     Code.UNSUPPORTED_MEDIA_TYPE: TopLevel((415,), "The body is no JSON in UTF-8, or has a content encoding.", _FIX),
     Code.PAYLOAD_TOO_LARGE: TopLevel((413,), "The body is larger than requests may be.", _FIX),
     Code.GRAPHQL_PARSE_FAILED: TopLevel((400,), "The document is no GraphQL, or has too many tokens.", _FIX),
@@ -76,15 +77,23 @@ TOP_LEVEL: Mapping[Code, TopLevel] = {
         "A variable, a cursor or a page size cannot be.",
         "Send another value; begin a list whose cursor is refused anew.",
     ),
-    Code.UNAUTHENTICATED: TopLevel((), "This needs a token, and none was sent.", "Have the viewer sign in."),
+    Code.UNAUTHENTICATED: TopLevel((401,), "This needs a token, and none was sent.", "Have the viewer sign in."),
     Code.TOKEN_INVALID: TopLevel((401,), "The token is not valid here.", "Have the viewer sign in again."),
     Code.TOKEN_EXPIRED: TopLevel((401,), "The token has expired.", _NEW_TOKEN),
-    Code.FORBIDDEN: TopLevel((), "The token lacks the role that this needs.", "Do not offer it to this viewer."),
+    Code.FORBIDDEN: TopLevel(
+        (403,),
+        "The token lacks the role that this needs; or a websocket or what is beside GraphQL is not for whoever asks.",
+        "Do not offer it to this viewer.",
+    ),
     Code.NOT_FOUND: TopLevel(
-        (), "What a subscription is to is not there, or not the viewer's.", "Read the list again that it came from."
+        (404,),
+        "What a subscription is to is not there, or not the viewer's; or there is nothing under the path.",
+        "Read the list again that it came from.",
     ),
     Code.RATE_LIMITED: TopLevel(
-        (429,), "The viewer or the address asked too often.", "Send it again after the seconds of `Retry-After`."
+        (429,),
+        "The viewer or the address asked too often, or has too much open at once.",
+        "Send it again after the seconds of `Retry-After`.",
     ),
     Code.REQUEST_TIMEOUT: TopLevel((408,), "The request took too long to arrive.", "Send it again."),
     Code.HEADERS_TOO_LARGE: TopLevel((431,), "The headers are too long, or too many.", _FIX),

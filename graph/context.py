@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
@@ -20,6 +20,8 @@ from graph.limits import Limits
 from graph.live import Audience, Hub, OneAlone, Source, follow
 from graph.loaders import Loaders
 from graph.ports import Meter, NoMeter, NoRates, OperatorDesk, Rates
+from graph.rates import NO_ADDRESS
+from graph.turns import Turns
 
 
 @dataclass(kw_only=True)
@@ -36,6 +38,10 @@ class Services:
     meter: Meter = field(default_factory=NoMeter)
     limits: Limits = field(default_factory=Limits)
     rates: Rates = field(default_factory=NoRates)
+    examining: Turns = field(default_factory=Turns)
+    """Held by the one request whose document is parsed and validated."""
+    turn: Turns = field(default_factory=Turns)
+    """Held by the one costly query that is executed."""
 
 
 @dataclass(kw_only=True)
@@ -43,27 +49,22 @@ class Context(Services):
     """What one request, or one websocket, has at hand; `viewer` is None for whoever came without a token."""
 
     viewer: Viewer | None
+    address: str = NO_ADDRESS
+    """From where it was asked."""
     cost: int | None = None
     """What the operation costs, once that is known."""
     audience: Audience | None = None
     """Who shares this execution of a subscription; None where each subscriber has one alone."""
 
     @classmethod
-    def of(cls, services: Services, viewer: Viewer | None) -> Self:
+    def of(cls, services: Services, viewer: Viewer | None, address: str = NO_ADDRESS) -> Self:
         """A context of these services for this viewer."""
-        return cls(
-            orders=services.orders,
-            inventory=services.inventory,
-            catalog=services.catalog,
-            sellers=services.sellers,
-            notifications=services.notifications,
-            hub=services.hub,
-            desk=services.desk,
-            meter=services.meter,
-            limits=services.limits,
-            rates=services.rates,
-            viewer=viewer,
-        )
+        return cls(**vars(services), viewer=viewer, address=address)
+
+    @property
+    def asker(self) -> Hashable:
+        """Whose turn it is when this request has one: the viewer's, or that of all strangers at the address."""
+        return ("viewer", self.viewer.subject) if self.viewer else ("address", self.address)
 
     @cached_property
     def loaders(self) -> Loaders:

@@ -1,8 +1,11 @@
 """What an operation asks for, measured before it is executed: depth, aliases, directives, repetitions and cost.
 
-Each fragment is measured once, however often it is spread: 22 fragments that each spread the next one twice are as
-cheap as 22 fields. An object costs 1, a plain value a tenth; what lies on a page costs that times the page's size, and
-what lies in a list that has no pages is taken LIST_SIZE times.
+An object costs 1 and a plain value a tenth, each with all that is selected below it and as often as its field is
+declared to do its work (`graph/sizes.py`): once, as many times as the page has items that it is on, as many as its list
+has at most, or as an argument has items. A list of plain values is one value. What is selected of the members of a
+union is added up, whichever of them comes; `@skip` and `@include` are not looked at; introspection costs nothing. Each
+fragment is measured once, however often it is spread: 22 fragments that each spread the next one twice are as cheap to
+measure as 22 fields.
 """
 
 from __future__ import annotations
@@ -18,27 +21,25 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLField,
     GraphQLNamedType,
-    GraphQLNonNull,
     GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
-    VariableNode,
     get_named_type,
     is_composite_type,
-    is_list_type,
 )
 
-from kernel.pages import PAGE_SIZE
+from graph.sizes import OnPage, Size, declared_size, read, size_of
 
-LIST_SIZE = 5
 OBJECT_TENTHS = 10
 VALUE_TENTHS = 1
 DEEPEST = 100
 """Beyond this depth nothing is measured: it is too deep for any setting."""
 
+FIRST = ("first",)
 INTROSPECTION = frozenset({"__schema", "__type"})
+LISTS_OF_TYPES = frozenset({"fields", "inputFields", "interfaces", "possibleTypes", "enumValues"})
+"""What types list in introspection: in each other they give the whole schema for each part of it."""
 
 
 class TooDeep(Exception):
@@ -47,25 +48,25 @@ class TooDeep(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Tenths, and parts that are taken as often as a page has items; a page is a number or a variable's name."""
+    """Tenths, and parts that are taken as often as a size says."""
 
     tenths: int = 0
-    parts: tuple[tuple[int | str, Cost], ...] = ()
+    parts: tuple[tuple[Size, Cost], ...] = ()
 
-    def plus(self, other: Cost, times: int | str = 1) -> Cost:
+    def plus(self, other: Cost, times: Size = 1) -> Cost:
         """This and `times` the other."""
         if isinstance(times, int) and not other.parts:
             return Cost(self.tenths + times * other.tenths, self.parts)
         return Cost(self.tenths, (*self.parts, (times, other)))
 
-    def of(self, pages: Mapping[str, int], known: dict[int, int] | None = None) -> int:
+    def of(self, variables: Mapping[str, object], known: dict[int, int] | None = None) -> int:
         """The tenths for these values of the variables."""
         known = {} if known is None else known
         total = self.tenths
         for times, part in self.parts:
             if id(part) not in known:
-                known[id(part)] = part.of(pages, known)
-            total += known[id(part)] * (times if isinstance(times, int) else pages.get(times, PAGE_SIZE))
+                known[id(part)] = part.of(variables, known)
+            total += known[id(part)] * (times if isinstance(times, int) else times.among(variables))
         return total
 
 
@@ -79,12 +80,16 @@ class Measure:
     directives: int = 0
     repeats: int = 0
     introspections: int = 0
+    introspection_aliases: int = 0
+    introspection_depth: int = 0
+    listed_types: int = 0
+    """How deep the lists of types lie in each other, where it is introspection."""
     cost: Cost = Cost()
     paged: Cost = Cost()
     selected: Counter[tuple[str, int]] = field(default_factory=Counter)
     """How often each field of its first level is selected, by its name in the answer and by what it weighs."""
 
-    def add(self, other: Measure, times: int | str = 1) -> None:
+    def add(self, other: Measure) -> None:
         """Take in what is selected at the same level."""
         self.fields += other.fields
         self.depth = max(self.depth, other.depth)
@@ -92,8 +97,11 @@ class Measure:
         self.directives += other.directives
         self.repeats += other.repeats
         self.introspections += other.introspections
-        self.cost = self.cost.plus(other.cost, times)
-        self.paged = self.paged.plus(other.paged, times)
+        self.introspection_aliases += other.introspection_aliases
+        self.introspection_depth = max(self.introspection_depth, other.introspection_depth)
+        self.listed_types = max(self.listed_types, other.listed_types)
+        self.cost = self.cost.plus(other.cost)
+        self.paged = self.paged.plus(other.paged)
         self.selected.update(other.selected)
 
     def repeated(self) -> int:
@@ -106,12 +114,11 @@ class Measured:
     """An operation's measure, and what its variables are where a request does not give them."""
 
     measure: Measure
-    defaults: Mapping[str, int]
+    defaults: Mapping[str, object]
 
     def cost(self, variables: Mapping[str, object] | None) -> int:
         """What the operation costs with these variables, rounded up."""
-        given = {name: _size(value) for name, value in (variables or {}).items()} if self.measure.cost.parts else {}
-        return -(-self.measure.cost.of({**self.defaults, **given}) // 10)
+        return -(-self.measure.cost.of({**self.defaults, **(variables or {})}) // 10)
 
 
 def measured(schema: GraphQLSchema, document: DocumentNode) -> dict[str | None, Measured]:
@@ -133,12 +140,12 @@ class _Ruler:
 
     def operation(self, node: OperationDefinitionNode) -> Measured:
         measure = self._selection(node.selection_set, self._schema.get_root_type(node.operation), 1)
-        defaults: dict[str, int] = {}
+        defaults: dict[str, object] = {}
         measure.directives += len(node.directives or ())
         for variable in node.variable_definitions or ():
             measure.directives += len(variable.directives or ())
-            if isinstance(variable.default_value, IntValueNode):
-                defaults[variable.variable.name.value] = _number(variable.default_value)
+            if variable.default_value is not None:
+                defaults[variable.variable.name.value] = read(variable.default_value, {})
         return Measured(measure, defaults)
 
     def _selection(self, selected: SelectionSetNode, parent: GraphQLNamedType | None, level: int) -> Measure:
@@ -173,10 +180,12 @@ class _Ruler:
         whole.fields += 1
         whole.aliases += node.alias is not None
         if name in INTROSPECTION:
-            # Its depth and its lists are bounded by a rule of its own, for it is deep by nature.
+            # It is deep by nature, and has no cost: what bounds it is that nothing of it is answered several times.
             whole.introspections += 1
             whole.depth = max(whole.depth, 1)
             below = self._selection(node.selection_set, None, level + 1) if node.selection_set else Measure()
+            whole.introspection_aliases += below.aliases + (node.alias is not None)
+            whole.introspection_depth = max(whole.introspection_depth, below.listed_types)
             whole.aliases += below.aliases
             whole.directives += below.directives
             whole.repeats += below.repeated()
@@ -192,54 +201,24 @@ class _Ruler:
         whole.directives += below.directives
         whole.repeats += below.repeated()
         whole.introspections += below.introspections
+        whole.listed_types = max(whole.listed_types, below.listed_types + (name in LISTS_OF_TYPES))
         if known is not None:
-            self._count(whole, node, known, parent, below)
+            self._count(whole, node, known, below)
 
-    def _count(
-        self, whole: Measure, node: FieldNode, known: GraphQLField, parent: GraphQLNamedType | None, below: Measure
-    ) -> None:
+    def _count(self, whole: Measure, node: FieldNode, known: GraphQLField, below: Measure) -> None:
         """Add what a field costs."""
-        kind, listed = get_named_type(known.type), _is_list(known)
-        if not is_composite_type(kind):
-            cost, listed = Cost(VALUE_TENTHS), False
-        elif _has_pages(kind):
-            cost = Cost(OBJECT_TENTHS).plus(below.cost).plus(below.paged, _page(node))
-        else:
-            cost = Cost(OBJECT_TENTHS).plus(below.cost).plus(below.paged, LIST_SIZE)
-        if not listed:
-            whole.cost = whole.cost.plus(cost)
-        elif _has_pages(parent):
-            whole.paged = whole.paged.plus(cost)
-        else:
-            whole.cost = whole.cost.plus(cost, _page(node) if "first" in known.args else LIST_SIZE)
-
-
-def _has_pages(kind: GraphQLNamedType | None) -> bool:
-    return kind is not None and kind.name.endswith("Connection")
-
-
-def _is_list(known: GraphQLField) -> bool:
-    kind = known.type
-    return is_list_type(kind.of_type if isinstance(kind, GraphQLNonNull) else kind)
-
-
-def _page(node: FieldNode) -> int | str:
-    """How many items a field is asked for: a number, or the name of the variable that says it."""
-    for argument in node.arguments or ():
-        if argument.name.value == "first":
-            if isinstance(argument.value, VariableNode):
-                return argument.value.name.value
-            return _number(argument.value) if isinstance(argument.value, IntValueNode) else PAGE_SIZE
-    return PAGE_SIZE
-
-
-def _number(node: IntValueNode) -> int:
-    """The number, as far as it can be a page's size: what is beyond is refused by the field."""
-    return max(0, int(node.value)) if len(node.value) < 10 else 0
-
-
-def _size(value: object) -> int:
-    """How many items a variable asks for; what is no number is refused where it is used."""
-    if isinstance(value, float) and value.is_integer():  # 100.0 is a whole number in JSON, and an Int
-        value = int(value)
-    return max(0, value) if isinstance(value, int) else PAGE_SIZE
+        if not is_composite_type(get_named_type(known.type)):
+            whole.cost = whole.cost.plus(Cost(VALUE_TENTHS))
+            return
+        cost = Cost(OBJECT_TENTHS).plus(below.cost)
+        if below.paged != Cost():
+            cost = cost.plus(below.paged, size_of(known, node, FIRST))
+        match declared_size(known):
+            case None:
+                whole.cost = whole.cost.plus(cost)
+            case int(count):
+                whole.cost = whole.cost.plus(cost, count)
+            case OnPage():
+                whole.paged = whole.paged.plus(cost)
+            case path:
+                whole.cost = whole.cost.plus(cost, size_of(known, node, path))

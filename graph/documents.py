@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from cachetools import LRUCache
@@ -14,19 +15,30 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     parse,
+    print_ast,
+    separate_operations,
     specified_rules,
+    validate,
 )
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.context import Context
 from graph.cost import Measure, Measured, TooDeep, measured
 from graph.errors import Code, refusal
-from graph.limits import CACHED_DOCUMENTS_BYTES, Limits
+from graph.limits import CACHED_DOCUMENTS_BYTES, NEW_DOCUMENTS_BYTES, SEEN_DOCUMENTS, Limits
+from graph.names import long_name
 
 INTROSPECTIONS = 2
 """How often an operation may ask for the schema or for a type of it."""
+INTROSPECTION_DEPTH = 1
+"""How deep the lists of types may lie in each other there; what tools ask has them side by side."""
+INTROSPECTION_ALIASES = 0
 LARGEST = 2**53 - 1
+MOST_ERRORS = 20
+"""So many are told of a document that is not valid; to find what each wrong name may have meant takes its time."""
+STRAWBERRY_RULES = (MaybeNullValidationRule, OneOfInputValidationRule)
 TOKEN_BYTES = 600
 
 
@@ -62,6 +74,13 @@ class Examined:
     document: DocumentNode
     errors: Sequence[GraphQLError]
     operations: Mapping[str | None, Measured]
+    _texts: dict[str | None, str] = field(default_factory=dict)
+
+    def text_of(self, name: str | None) -> str:
+        """An operation with what it spreads, and nothing else, in the one way in which it can be printed."""
+        if name not in self._texts:
+            self._texts[name] = print_ast(separate_operations(self.document)[name or ""])
+        return self._texts[name]
 
 
 def _bytes_of(examined: Examined) -> int:
@@ -71,18 +90,46 @@ def _bytes_of(examined: Examined) -> int:
 
 
 _known: LRUCache[tuple[str, Bounds], Examined] = LRUCache(CACHED_DOCUMENTS_BYTES, getsizeof=_bytes_of)
+_new: LRUCache[tuple[str, Bounds], Examined] = LRUCache(NEW_DOCUMENTS_BYTES, getsizeof=_bytes_of)
+_seen: LRUCache[int, None] = LRUCache(SEEN_DOCUMENTS)
 
 
-def remembered(
+def remembered(text: str, bounds: Bounds) -> Examined | None:
+    """What `examine` said of this document; None if it found something wrong, or has not been asked lately."""
+    return _known.get((text, bounds)) or _new.get((text, bounds))
+
+
+def remember(
     schema: GraphQLSchema, text: str, bounds: Bounds, rules: tuple[type[ASTValidationRule], ...] = specified_rules
 ) -> Examined:
-    """What `examine` said of this document, asked once for as long as it is remembered; raises GraphQLSyntaxError."""
-    examined = _known.get((text, bounds))
+    """What `examine` says of this document, asked once for as long as it is remembered; raises GraphQLSyntaxError."""
+    examined = remembered(text, bounds)
     if examined is None:
         examined = examine(schema, text, bounds, rules)
-        if not examined.errors and _bytes_of(examined) <= CACHED_DOCUMENTS_BYTES:
-            _known[text, bounds] = examined
+        if not examined.errors:
+            _keep(text, bounds, examined)
     return examined
+
+
+def _keep(text: str, bounds: Bounds, examined: Examined) -> None:
+    """For a moment what is new, longer what comes again: what is sent once takes no place of what is asked for."""
+    seen = hash((text, bounds))
+    kept = _known if seen in _seen else _new
+    _seen[seen] = None
+    if _bytes_of(examined) <= kept.maxsize:
+        kept[text, bounds] = examined
+
+
+async def remember_in_turn(
+    schema: GraphQLSchema, text: str, context: Context, rules: tuple[type[ASTValidationRule], ...] = specified_rules
+) -> Examined:
+    """The same for one new document at a time: between two of them everybody else has a turn."""
+    bounds = Bounds.of(context.limits)
+    if examined := remembered(text, bounds):
+        return examined
+    async with context.examining.of(context.asker):
+        await asyncio.sleep(0)
+        return remember(schema, text, bounds, rules)
 
 
 class ExamineDocument(SchemaExtension):
@@ -95,17 +142,16 @@ class ExamineDocument(SchemaExtension):
         super().__init__()
         self._examined: Examined | None = None
 
-    def on_parse(self) -> Iterator[None]:
+    async def on_parse(self) -> AsyncIterator[None]:
         context = self.execution_context
-        text, bounds = context.query or "", Bounds.of(self._context.limits)
+        core, text = context.schema._schema, context.query or ""
         try:
-            examined = remembered(context.schema._schema, text, bounds, context.validation_rules)
+            examined = await remember_in_turn(core, text, self._context, context.validation_rules)
         except GraphQLSyntaxError:
             # Strawberry parses it again and tells of the error; it would not take that from an extension.
-            context.parse_options["max_tokens"] = bounds.tokens
-            yield
-            return
-        self._examined, context.graphql_document = examined, examined.document
+            context.parse_options["max_tokens"] = self._context.limits.query_tokens
+        else:
+            self._examined, context.graphql_document = examined, examined.document
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -137,24 +183,32 @@ def examine(
     Validating takes time that grows with the square of what is repeated, so what is beyond a limit is not validated.
     """
     document = parse(text, max_tokens=bounds.tokens)
+    if too_long := long_name(document):
+        return Examined(document, [too_long], {})
     try:
         operations = measured(schema, document)
         errors = [error for operation in operations.values() for error in _beyond_bounds(operation.measure, bounds)]
-        return Examined(document, errors or _validated(schema, document, rules), operations)
+        return Examined(document, errors or _validated(schema, document, bounds, rules), operations)
     except (TooDeep, RecursionError):
         message = "The document's parts lie too deep in each other."
         return Examined(document, [refusal(Code.GRAPHQL_VALIDATION_FAILED, message)], {})
 
 
 def _validated(
-    schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]
+    schema: GraphQLSchema, document: DocumentNode, bounds: Bounds, rules: tuple[type[ASTValidationRule], ...]
 ) -> list[GraphQLError]:
     """What the rules of GraphQL say; a number that Python does not read is no bug of ours."""
     return [
         refusal(Code.GRAPHQL_VALIDATION_FAILED, "A number has too many digits.")
         if isinstance(error.original_error, ValueError) and not isinstance(error.original_error, GraphQLError)
         else error
-        for error in validate_document(schema, document, rules)
+        for error in validate(
+            schema,
+            document,
+            (*rules, *STRAWBERRY_RULES),
+            max_errors=MOST_ERRORS,
+            hide_suggestions=not bounds.introspection,
+        )
     ]
 
 
@@ -162,6 +216,8 @@ def _beyond_bounds(measure: Measure, bounds: Bounds) -> Iterator[GraphQLError]:
     if measure.introspections and not bounds.introspection:
         yield refusal(Code.GRAPHQL_VALIDATION_FAILED, "This server does not tell its schema.")
     yield from _beyond("introspections", measure.introspections, INTROSPECTIONS)
+    yield from _beyond("introspection depth", measure.introspection_depth, INTROSPECTION_DEPTH)
+    yield from _beyond("introspection aliases", measure.introspection_aliases, INTROSPECTION_ALIASES)
     yield from _beyond("depth", measure.depth, bounds.depth)
     yield from _beyond("aliases", measure.aliases, bounds.aliases)
     yield from _beyond("root fields", measure.fields, bounds.root_fields)

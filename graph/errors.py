@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from enum import StrEnum
+from typing import Any
 
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.extensions import MaskErrors
@@ -47,12 +47,18 @@ TIMEOUT_MESSAGE = (
 )
 UNAVAILABLE_MESSAGE = "This cannot be answered right now: send the same request again in a moment."
 
-_SUGGESTION = re.compile(r" Did you mean .*\?$", re.DOTALL)
+MESSAGE_LENGTH = 500
+"""What is told of an error at most: GraphQL's own messages repeat what was sent, however long that is."""
 
 
 def refusal(code: Code, message: str) -> GraphQLError:
     """An error that a client is told about as it is."""
     return GraphQLError(message, extensions={"code": code.value})
+
+
+def masked() -> GraphQLError:
+    """What a client is told of a bug that no field is to blame for: under this id the log tells more."""
+    return GraphQLError(MASKED_MESSAGE, extensions=_traceable(Code.INTERNAL_SERVER_ERROR))
 
 
 def is_expected(error: GraphQLError) -> bool:
@@ -77,27 +83,37 @@ def presentable(error: GraphQLError, *, executing: bool, suggesting: bool = True
     Only a server that tells its schema suggests names of it.
     """
     if is_passing(error):
-        return _with_code(error, UNAVAILABLE_MESSAGE, Code.SERVICE_UNAVAILABLE, correlationId=correlation_id())
+        return _with_code(error, UNAVAILABLE_MESSAGE, _traceable(Code.SERVICE_UNAVAILABLE))
     if not is_expected(error):
-        return _with_code(error, MASKED_MESSAGE, Code.INTERNAL_SERVER_ERROR, correlationId=correlation_id())
+        return _with_code(error, MASKED_MESSAGE, _traceable(Code.INTERNAL_SERVER_ERROR))
     if error.extensions and "code" in error.extensions:
-        return error
+        return _with_code(error, error.message, error.extensions)
     if isinstance(error.original_error, CannotGetOperationTypeError):
-        return _with_code(error, error.message, Code.BAD_REQUEST)
+        return _with_code(error, error.message, {"code": Code.BAD_REQUEST.value})
     if isinstance(error, GraphQLSyntaxError):
-        return _with_code(error, error.message, Code.GRAPHQL_PARSE_FAILED)
-    message = error.message if suggesting else _SUGGESTION.sub("", error.message)
-    return _with_code(error, message, Code.BAD_USER_INPUT if executing else Code.GRAPHQL_VALIDATION_FAILED)
+        return _with_code(error, error.message, {"code": Code.GRAPHQL_PARSE_FAILED.value})
+    message = error.message if suggesting else _without_suggestion(error.message)
+    code = Code.BAD_USER_INPUT if executing else Code.GRAPHQL_VALIDATION_FAILED
+    return _with_code(error, message, {"code": code.value})
 
 
-def _with_code(error: GraphQLError, message: str, code: Code, **extensions: str) -> GraphQLError:
+def _traceable(code: Code) -> dict[str, str]:
+    """The extensions of an error about which the log tells more."""
+    return {"code": code.value, "correlationId": correlation_id()}
+
+
+def _without_suggestion(message: str) -> str:
+    return message.partition(" Did you mean ")[0] if message.endswith("?") else message
+
+
+def _with_code(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
     return GraphQLError(
-        message,
+        message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 1] + "…",
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions={"code": code.value, **extensions},
+        extensions=extensions,
     )
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import orjson
+from graphql import GraphQLError
 from strawberry.schema import BaseSchema
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from graph.auth import Viewer
 from graph.context import Context, Services
-from graph.errors import MASKED_MESSAGE, Code, refusal
+from graph.deadline import at_work_for
+from graph.errors import TIMEOUT_MESSAGE, Code, masked, refusal
 from graph.live import To
 from graph.sharing import Request, Sharing
+from graph.tally import Tally
 from kernel.logging import correlated, log
 
 AT_A_TIME = 500
@@ -65,6 +68,10 @@ class EverybodysContext(Context):
     def viewer(self, viewer: Viewer | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         pass
 
+    @property
+    def asker(self) -> Hashable:
+        return "everybody"
+
 
 class Groups:
     """The groups of a process."""
@@ -73,20 +80,22 @@ class Groups:
         self._services = services
         self._schema = schema
         self._groups: dict[Hashable, Group] = {}
+        self._of_askers = Tally(services.limits.groups_per_asker)
 
-    def join(self, request: Request, viewer: Viewer | None, member: Member) -> Group:
-        """The group of all who ask for the same, of which `member` is one now."""
-        if request.sharing is Sharing.EVERYBODY:
-            viewer = None
-        elif viewer is not None:
-            # Tokens of one viewer end at different times, which ends their sockets and not the group.
-            viewer = replace(viewer, expires_at=FOREVER)
-        key = (request.key, viewer)
+    def has_room(self, request: Request, viewer: Viewer | None, asker: Hashable) -> bool:
+        """Whether this may be watched: there is a group of it, or whoever asks may have one more."""
+        return _key(request, viewer) in self._groups or self._of_askers.has_room(asker)
+
+    def join(self, request: Request, viewer: Viewer | None, member: Member, asker: Hashable = None) -> Group:
+        """The group of all who ask for the same, of which `member` is one now; it counts for whoever was first."""
+        key = _key(request, viewer)
         group = self._groups.get(key)
         if group is None:
             kind = EverybodysContext if request.sharing is Sharing.EVERYBODY else Context
-            context = kind.of(self._services, viewer)
-            group = self._groups[key] = Group(self._schema, request, context, lambda: self._forget(key))
+            context = kind.of(self._services, _shared_by(request, viewer))
+            group = Group(self._schema, request, context, lambda: self._forget(key, asker))
+            self._groups[key] = group
+            self._of_askers.add(asker)
         group.join(member)
         return group
 
@@ -94,8 +103,21 @@ class Groups:
         """How many members each group has."""
         return [group.size() for group in self._groups.values()]
 
-    def _forget(self, key: Hashable) -> None:
+    def _forget(self, key: Hashable, asker: Hashable) -> None:
         del self._groups[key]
+        self._of_askers.remove(asker)
+
+
+def _shared_by(request: Request, viewer: Viewer | None) -> Viewer | None:
+    """The viewer for whom it is executed, None for everybody."""
+    if viewer is None or request.sharing is Sharing.EVERYBODY:
+        return None
+    # Tokens of one viewer end at different times, which ends their sockets and not the group.
+    return replace(viewer, expires_at=FOREVER)
+
+
+def _key(request: Request, viewer: Viewer | None) -> Hashable:
+    return (request.key, _shared_by(request, viewer))
 
 
 class Group:
@@ -164,11 +186,7 @@ class Group:
         last = COMPLETE
         try:
             with correlated(None):
-                last = await self._execute()
-        except Exception:
-            _log.exception("shared_subscription_failed")
-            errors = [refusal(Code.INTERNAL_SERVER_ERROR, MASKED_MESSAGE).formatted]
-            last = _error(errors)
+                last = await self._last()
         finally:
             # Whoever was last to leave has closed it already.
             members = self._everybody()
@@ -176,6 +194,17 @@ class Group:
                 self._close()
             for member in members:
                 member.offer(last)
+
+    async def _last(self) -> Frame:
+        """Execute until the end; what whoever is left then is told."""
+        try:
+            async with at_work_for(self._context.limits.query_seconds):
+                return await self._execute()
+        except TimeoutError:
+            return _error([refusal(Code.TIMEOUT, TIMEOUT_MESSAGE)])
+        except Exception:
+            _log.exception("shared_subscription_failed")
+            return _error([masked()])
 
     async def _execute(self) -> Frame:
         """Send each result to whom it is for; what ends the operation of whoever is left then."""
@@ -189,8 +218,7 @@ class Group:
         async with aclosing(stream):
             async for result in stream:
                 if isinstance(result, PreExecutionError):
-                    errors = [error.formatted for error in result.errors or ()]
-                    return _error(errors)
+                    return _error(result.errors or ())
                 await self._send(Frame("next", _tail(result), self._key))
         return COMPLETE
 
@@ -211,8 +239,9 @@ class Group:
         self._forget()
 
 
-def _error(errors: list[Any]) -> Frame:
-    return Frame("error", b',"payload":' + orjson.dumps(errors) + b"}", "error")
+def _error(errors: Sequence[GraphQLError]) -> Frame:
+    payload = orjson.dumps([error.formatted for error in errors])
+    return Frame("error", b',"payload":' + payload + b"}", "error")
 
 
 def _tail(result: ExecutionResult) -> bytes:

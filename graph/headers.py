@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -46,7 +46,11 @@ STRICT = SAFE | {
 """For answers that are no pages; a page has its own instead."""
 
 
-def header_middleware(allowed_origins: Sequence[str]) -> list[Middleware]:
+HTTPS_ONLY = {"Strict-Transport-Security": f"max-age={365 * 24 * 60 * 60}"}
+"""Browsers heed it where it comes over HTTPS. It speaks of this host alone: others of its domain may not have HTTPS."""
+
+
+def header_middleware(allowed_origins: Sequence[str], *, https_only: bool = False) -> list[Middleware]:
     """Strict headers for all, and CORS for pages of these origins."""
     cors = Middleware(
         CORSMiddleware,
@@ -56,24 +60,22 @@ def header_middleware(allowed_origins: Sequence[str]) -> list[Middleware]:
         expose_headers=("Retry-After", "X-Request-Id"),
         max_age=PREFLIGHT_SECONDS,
     )
-    return [Middleware(StrictHeaders), *([cors] if allowed_origins else [])]
+    headers = STRICT | HTTPS_ONLY if https_only else STRICT
+    return [Middleware(StrictHeaders, headers), *([cors] if allowed_origins else [])]
 
 
 class StrictHeaders:
-    """Adds to each answer over HTTP what it does not say itself."""
+    """Adds to each answer over HTTP what it does not say itself, to that of a refused handshake too."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         self._app = app
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
         async def send_strictly(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
-                for name, value in STRICT.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

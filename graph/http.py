@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from json import JSONDecodeError
+from math import inf
 from time import perf_counter
 from typing import Any, Never
 
 import orjson
 from graphql import GraphQLError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -27,15 +28,26 @@ from strawberry.types.graphql import OperationType
 
 from graph.auth import IssuerAway, TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context, Services
-from graph.errors import MASKED_MESSAGE, TIMEOUT_MESSAGE, UNAVAILABLE_MESSAGE, Code, presentable, refusal
+from graph.errors import TIMEOUT_MESSAGE, UNAVAILABLE_MESSAGE, Code, presentable, refusal
 from graph.groups import Groups
 from graph.json_input import JsonRefused, read_json
 from graph.operation import operation_label
 from graph.rates import address_of, patience
-from graph.request import GRAPHQL_JSON, JSON, Operation, Refused, accepts, read_body, read_operation, require_post
+from graph.request import (
+    GRAPHQL_JSON,
+    JSON,
+    Operation,
+    Refused,
+    accepts,
+    crash,
+    read_body,
+    read_operation,
+    require_post,
+)
 from graph.schema import schema
+from graph.tally import Tally
 from graph.websocket import AuthorizingView, TransportWSHandler
-from kernel.logging import correlated, log
+from kernel.logging import correlated, correlation_id, log
 from kernel.trace import parse_traceparent
 
 REQUEST_ID = "X-Request-Id"
@@ -73,8 +85,11 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
         self._services = services
         self.groups = Groups(services, schema)
         self.rates = services.rates
-        self.sockets = Counter()
-        self.limits = services.limits
+        self.limits = limits = services.limits
+        self.viewers_sockets = Tally(limits.sockets_per_viewer)
+        # Without proxies in front the server itself counts the connections of an address.
+        self.addresses_sockets = Tally(limits.connections_per_address if limits.trusted_proxies else inf)
+        self.operations = Tally(limits.operations_per_address)
         self.verifier = verifier
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,9 +103,16 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
             response.headers[REQUEST_ID] = request_id
             await response(scope, receive, send)
 
-    async def get_context(self, request: object, response: object) -> Context:
+    async def get_context(self, request: HTTPConnection, response: object) -> Context:
         """The context of a websocket; its viewer is known once the connection is initialised."""
-        return Context.of(self._services, None)
+        return Context.of(self._services, None, self._address_of(request))
+
+    async def reject_websocket(self, request: WebSocket) -> WebSocket:
+        """Tell a page of an origin that is not named why it opens no websocket."""
+        refused = Refused(403, Code.FORBIDDEN, "Pages of this origin may open no websockets here.").response(JSON)
+        refused.headers[REQUEST_ID] = correlation_id()
+        await request.send_denial_response(refused)
+        return request
 
     def decode_json(self, data: str | bytes) -> object:
         """A websocket's message; raises JSONDecodeError."""
@@ -109,7 +131,7 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
         operation = context = None
         try:
             require_post(request)
-            context = Context.of(self._services, await self._admitted(request))
+            context = Context.of(self._services, await self._admitted(request), self._address_of(request))
             operation = read_operation(await read_body(request, self.limits.body_bytes), self.limits)
             result = await self._execute(operation, context)
             response = _response(result, media_type, self._told_cost(request, context))
@@ -118,8 +140,7 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
             response, outcome = refused.response(media_type), refused.code
         except Exception:
             _log.exception("graphql_request_failed")
-            crash = Refused(500, Code.INTERNAL_SERVER_ERROR, MASKED_MESSAGE)
-            response, outcome = crash.response(media_type), crash.code
+            response, outcome = crash(media_type), Code.INTERNAL_SERVER_ERROR.value
         seconds = perf_counter() - started
         self._services.meter.request(outcome, seconds)
         _log.info(
@@ -134,7 +155,7 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
 
     async def _admitted(self, request: Request) -> Viewer | None:
         """The viewer of a request that need not wait; raises Refused."""
-        address = address_of(request.scope, self.limits.trusted_proxies)
+        address = self._address_of(request)
         try:
             viewer = await self._viewer_of(request)
         except Refused:
@@ -142,6 +163,9 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
             raise
         _require_patience(await self.rates.wait(address, viewer.subject if viewer else None))
         return viewer
+
+    def _address_of(self, request: HTTPConnection) -> str:
+        return address_of(request.scope, self.limits.trusted_proxies)
 
     def _told_cost(self, request: Request, context: Context) -> dict[str, int] | None:
         """What a client is told of the cost that asks for it."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from graph.deadline import resting, step
 from graph.ports import Change, Changes
 
 State = TypeVar("State")
@@ -48,7 +49,8 @@ class Watch:
 
     async def __aiter__(self) -> AsyncIterator[Change | None]:
         while True:
-            await self._news.wait()
+            with resting():
+                await self._news.wait()
             if self._closed:
                 return
             if self._losing or self._coming:
@@ -92,6 +94,8 @@ class Hub:
     """Hands each change to those who watch its topic; one per process."""
 
     def __init__(self, changes: Changes) -> None:
+        self.turn = asyncio.Lock()
+        """Held by who reads or tells something next."""
         self._watches: dict[str, set[Watch]] = defaultdict(set)
         self._closed = False
         changes.listen(self.receive, self.reread_all)
@@ -107,6 +111,15 @@ class Hub:
         Enter it before the snapshot is read, so that nothing falls between the two.
         """
         return Watch(self, topics, key, size)
+
+    async def wait_for_turn(self) -> None:
+        """Wait for those who asked before, and let everybody else have a turn of the loop.
+
+        One read or update is begun in a turn, since strangers may watch thousands of things.
+        """
+        with resting():
+            async with self.turn:
+                await asyncio.sleep(0)
 
     def receive(self, change: Change) -> None:
         """Take a change in."""
@@ -237,17 +250,19 @@ async def follow(hub: Hub, source: Source[State], audience: Audience) -> AsyncIt
         audience.await_more(watch.come)
         watch.come()
         async for change in watch:
+            if change is not None and change.version <= seen.get(source.thing(change), NEVER):
+                continue
+            await hub.wait_for_turn()
             if change is None:
                 audience.admit()
-            elif change.version <= seen.get(source.thing(change), NEVER):
-                continue
             try:
-                states = await source.read(change)
+                async with step():
+                    states = await source.read(change)
             except Exception as error:
                 if change is not None or watch.lost or not audience.address(To.PRESENT):
-                    audience.address(To.ALL)
+                    await _is_in_turn(hub, audience, To.ALL)
                     raise
-                if audience.address(To.NEW):
+                if await _is_in_turn(hub, audience, To.NEW):
                     yield error
                     audience.dismiss()
                 continue
@@ -255,10 +270,18 @@ async def follow(hub: Hub, source: Source[State], audience: Audience) -> AsyncIt
                 thing, version = source.place(state)
                 if version > seen.get(thing, NEVER):
                     seen[thing] = version
-                    if audience.address(To.PRESENT, thing):
+                    if await _is_in_turn(hub, audience, To.PRESENT, thing):
                         yield source.update(state, False)
             if change is None:
                 for state in states:
-                    if audience.address(To.NEW, source.place(state)[0]):
+                    if await _is_in_turn(hub, audience, To.NEW, source.place(state)[0]):
                         yield source.update(state, True)
                 audience.settle()
+
+
+async def _is_in_turn(hub: Hub, audience: Audience, whom: To, thing: Hashable = None) -> bool:
+    """Address the next update when its turn has come; False where nobody is there to be told, before or by then."""
+    if not audience.address(whom, thing):
+        return False
+    await hub.wait_for_turn()
+    return audience.address(whom, thing)

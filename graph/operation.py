@@ -11,9 +11,11 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
 from graph.errors import Code, refusal
+from graph.names import NAME_LENGTH
 
-_NAMED = re.compile(r"\b(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]{0,63})\b")
-_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
+_WORD = rf"[_A-Za-z][_0-9A-Za-z]{{0,{NAME_LENGTH - 1}}}"
+_NAMED = re.compile(rf"\b(?:query|mutation|subscription)\s+({_WORD})\b")
+_NAME = re.compile(_WORD)
 
 
 def is_operation_name(text: str) -> bool:

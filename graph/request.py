@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from graph.errors import Code, refusal
+from graph.errors import Code, masked, refusal
 from graph.json_input import JsonRefused, read_json
 from graph.limits import Limits
 from graph.operation import is_operation_name
@@ -30,8 +31,12 @@ class Refused(Exception):
 
     def response(self, media_type: str) -> Response:
         """The answer that says why."""
-        body = {"errors": [refusal(Code(self.code), str(self)).formatted]}
-        return Response(orjson.dumps(body), self._status, self._headers, media_type)
+        return _telling(refusal(Code(self.code), str(self)), self._status, media_type, self._headers)
+
+
+def crash(media_type: str) -> Response:
+    """The answer to a request that met a bug of ours, about which the log tells more."""
+    return _telling(masked(), 500, media_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,10 @@ def read_operation(body: bytes, limits: Limits) -> Operation:
     if name is not None and not (isinstance(name, str) and is_operation_name(name)):
         raise Refused(400, Code.BAD_REQUEST, "`operationName` must be a name: up to 64 letters, digits, underscores.")
     return Operation(query, variables, name)
+
+
+def _telling(error: GraphQLError, status: int, media_type: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps({"errors": [error.formatted]}), status, headers, media_type)
 
 
 def _is_zero(parameter: str) -> bool:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, cast
 
 import orjson
+from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.async_base_view import AsyncBaseHTTPView
@@ -15,6 +16,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
 
 from graph.context import Context
+from graph.errors import Code, refusal
 from graph.groups import Frame, Group, Groups
 from graph.limits import Limits
 from graph.operation import operation_label
@@ -54,7 +56,8 @@ class Subscription(Operation[Context, None]):
 
     def join(self, groups: Groups, request: Request) -> None:
         """Watch with the others who ask for the same."""
-        self._group = groups.join(request, self.handler.context.viewer, self)
+        context = self.handler.context
+        self._group = groups.join(request, context.viewer, self, context.asker)
         # Thousands ask in the same words, of which one copy is enough.
         self.query, self.variables = self._group.request.query, self._group.request.variables
 
@@ -129,9 +132,19 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if request is None:
             await super().handle_subscribe(message)
             return
+        view = cast(SharingView, self.view)
+        if not view.groups.has_room(request, self.context.viewer, self.context.asker):
+            most = view.limits.groups_per_asker
+            why = f"A viewer, or all strangers of an address, watch {most} different things at a time."
+            await self.refuse(message["id"], refusal(Code.RATE_LIMITED, why))
+            return
         subscription = Subscription(self, message["id"], request)
         self.operations[message["id"]] = subscription
-        subscription.join(cast(SharingView, self.view).groups, request)
+        subscription.join(view.groups, request)
+
+    async def refuse(self, identifier: str, error: GraphQLError) -> None:
+        """Tell why an operation is not started."""
+        await self.send_message({"id": identifier, "type": "error", "payload": [error.formatted]})
 
     async def cleanup_operation(self, operation_id: str) -> None:
         operation = self.operations.get(operation_id)

@@ -14,7 +14,6 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLSchema,
-    GraphQLSyntaxError,
     InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
@@ -65,22 +64,23 @@ def sharing_of(schema: GraphQLSchema, field: str) -> Sharing | None:
 def shareable(
     schema: BaseSchema, limits: Limits, query: str, variables: dict[str, Any] | None, name: str | None
 ) -> Request | None:
-    """The request, unless its execution is nothing to share: no subscription, not declared so, or not valid."""
+    """The request, unless its execution is nothing to share: no subscription, not declared so, or not valid.
+
+    Its document was examined before: one that is not remembered is not valid.
+    """
     core: GraphQLSchema = schema._schema  # type: ignore[attr-defined]
-    try:
-        examined = remembered(core, query, Bounds.of(limits))
-    except GraphQLSyntaxError:
-        return None
-    operation = None if examined.errors else _operation(examined.document, name)
-    if operation is None or operation.operation is not OperationType.SUBSCRIPTION:
+    examined = remembered(query, Bounds.of(limits))
+    operation = _operation(examined.document, name) if examined else None
+    if examined is None or operation is None or operation.operation is not OperationType.SUBSCRIPTION:
         return None
     fields = set(_root_fields(examined.document, operation.selection_set))
     sharing = sharing_of(core, fields.pop()) if len(fields) == 1 else None
-    measured = examined.operations.get(operation.name.value if operation.name else None)
+    meant = operation.name.value if operation.name else None
+    measured = examined.operations.get(meant)
     if sharing is None or measured is None or measured.cost(variables or {}) > limits.query_cost:
         return None
     key = _key(core, operation, variables or {})
-    return None if key is None else Request(query, variables, name, sharing, (query, name, key))
+    return None if key is None else Request(query, variables, name, sharing, (examined.text_of(meant), key))
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, aclosing, suppress
 from time import monotonic, perf_counter
 from typing import Any
 
-from graphql import GraphQLError
-from starlette.websockets import WebSocketDisconnect
+from graphql import GraphQLError, GraphQLSchema, GraphQLSyntaxError
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
@@ -20,11 +19,14 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 
 from graph.auth import IssuerAway, TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context
-from graph.errors import TIMEOUT_MESSAGE, Code, refusal
+from graph.deadline import at_work_for, resting
+from graph.documents import remember_in_turn
+from graph.errors import TIMEOUT_MESSAGE, Code, masked, refusal
 from graph.operation import LASTS, operation_label
 from graph.ports import Rates
 from graph.rates import address_of, patience
 from graph.shared_socket import SharingHandler, SharingView
+from graph.tally import Tallied, Tally
 from kernel.clock import utc_now
 from kernel.logging import log
 
@@ -32,12 +34,15 @@ BAD_REQUEST = 4400
 UNAUTHORIZED = 4401
 """The token is not valid here: the usual clients give up, as it would be refused again."""
 FORBIDDEN = 4403
-"""The token has expired: the usual clients ask for a new one and connect again."""
-
+"""The token has expired, or there are too many sockets, as the reason says: the usual clients connect again."""
 TRY_AGAIN_LATER = 1013
-"""The token's issuer is away: the usual clients connect again after a while."""
+"""The token's issuer is away, or an address asks too often: the usual clients connect again after a while."""
 TOO_MANY = 4429
+"""One socket says too much: the usual clients give up."""
+TOO_MANY_SOCKETS = (FORBIDDEN, "TOO_MANY_SOCKETS")
 MINUTE_SECONDS = 60.0
+ID_LENGTH = 64
+"""The characters of an operation's id, which is in every message that belongs to it, and in reasons of closing."""
 EXECUTED_AT_A_TIME = 4
 """How many queries and mutations of a socket are executed, or wait for it to read their results."""
 
@@ -49,8 +54,12 @@ class AuthorizingView(SharingView):
 
     verifier: TokenVerifier
     rates: Rates
-    sockets: Counter[str]
-    """How many websockets each viewer has open."""
+    viewers_sockets: Tally
+    """The websockets that each viewer has open."""
+    addresses_sockets: Tally
+    """The websockets that are open from each address."""
+    operations: Tally
+    """The operations that run on the websockets of each address."""
 
 
 class TransportWSHandler(SharingHandler):
@@ -63,11 +72,28 @@ class TransportWSHandler(SharingHandler):
         self._expiry: asyncio.Task[None] | None = None
         self._token: str | None = None
         self._counted: str | None = None
+        """The viewer for whom this socket is counted."""
         self._minute = 0.0
         self._messages = 0
         self._turns = asyncio.Semaphore(EXECUTED_AT_A_TIME)
         assert isinstance(self.websocket, ASGIWebSocketAdapter)
         self._address = address_of(self.websocket.ws.scope, self.view.limits.trusted_proxies)
+        self.operations = Tallied(self.view.operations, self._address)
+
+    async def handle(self) -> None:
+        """Take messages until the end, unless the address has asked too often or has too many sockets."""
+        if await self.view.rates.wait(self._address, None):
+            await self.websocket.close(TRY_AGAIN_LATER, Code.RATE_LIMITED.value)
+            return
+        sockets = self.view.addresses_sockets
+        if not sockets.has_room(self._address):
+            await self.websocket.close(*TOO_MANY_SOCKETS)
+            return
+        sockets.add(self._address)
+        try:
+            await super().handle()
+        finally:
+            sockets.remove(self._address)
 
     async def handle_message(self, message: Message) -> None:
         if self._is_beyond_a_minutes_messages():
@@ -87,7 +113,7 @@ class TransportWSHandler(SharingHandler):
                 await self.websocket.close(*_why_closed(error))
                 return
             if viewer and not self._has_room_for(viewer):
-                await self.websocket.close(FORBIDDEN, "TOO_MANY_SOCKETS")
+                await self.websocket.close(*TOO_MANY_SOCKETS)
                 return
             self.context.viewer = viewer
         await super().handle_connection_init(message)
@@ -96,17 +122,10 @@ class TransportWSHandler(SharingHandler):
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         """Start an operation, unless there are too many of this socket, its viewer or its address."""
-        if self.connection_acknowledged and message["id"] not in self.operations:
-            if len(self.operations) < self.view.limits.socket_operations:
-                viewer = self.context.viewer
-                seconds = await self.view.rates.wait(self._address, viewer.subject if viewer else None)
-                refused = seconds > 0 and f"You ask too often: wait {patience(seconds)} s."
-            else:
-                refused = f"A websocket runs {self.view.limits.socket_operations} operations at a time."
-            if refused:
-                error = refusal(Code.RATE_LIMITED, refused)
-                await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
-                return
+        is_new = self.connection_acknowledged and message["id"] not in self.operations
+        if is_new and (refused := await self._why_not_now(message["payload"]["query"])):
+            await self.refuse(message["id"], refused)
+            return
         await super().handle_subscribe(message)
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
@@ -116,13 +135,18 @@ class TransportWSHandler(SharingHandler):
             with ExitStack() as turn:
                 await self._turns.acquire()
                 turn.callback(self._turns.release)
-                async with asyncio.timeout(self.view.limits.query_seconds) as deadline:
-                    LASTS.set(lambda: (deadline.reschedule(None), turn.close()))
-                    await super().run_operation(operation)
+                LASTS.set(turn.close)
+                async with at_work_for(self.view.limits.query_seconds):
+                    await self._execute(operation)
             outcome = "ended"
         except TimeoutError:
             outcome = Code.TIMEOUT.value
             await operation.send_initial_errors([refusal(Code.TIMEOUT, TIMEOUT_MESSAGE)])
+        except Exception:
+            if self._is_open():
+                outcome = Code.INTERNAL_SERVER_ERROR.value
+                _log.exception("operation_failed")
+                await operation.send_initial_errors([masked()])
         finally:
             _log.info(
                 "graphql_operation",
@@ -134,11 +158,13 @@ class TransportWSHandler(SharingHandler):
     async def shutdown(self) -> None:
         if self._expiry:
             self._expiry.cancel()
-        if self._counted is not None:
-            self.view.sockets[self._counted] -= 1
-            if not self.view.sockets[self._counted]:
-                del self.view.sockets[self._counted]
+        self.view.viewers_sockets.remove(self._counted)
         await super().shutdown()
+
+    async def send_message(self, message: Message) -> None:
+        """Send it, however long its client takes to read what came before."""
+        with resting():
+            await super().send_message(message)
 
     @staticmethod
     def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
@@ -155,11 +181,48 @@ class TransportWSHandler(SharingHandler):
 
     def _has_room_for(self, viewer: Viewer) -> bool:
         """Whether the viewer may open one more websocket, which is counted then."""
-        if self.view.sockets[viewer.subject] >= self.view.limits.sockets_per_viewer:
+        if not self.view.viewers_sockets.has_room(viewer.subject):
             return False
-        self.view.sockets[viewer.subject] += 1
+        self.view.viewers_sockets.add(viewer.subject)
         self._counted = viewer.subject
         return True
+
+    async def _why_not_now(self, document: str) -> GraphQLError | None:
+        """Count an operation and examine its document: then whether it can be shared is known.
+
+        Why it cannot be started, None where it can, for as long as nobody else has a turn.
+        """
+        viewer, limits = self.context.viewer, self.view.limits
+        if seconds := await self.view.rates.wait(self._address, viewer.subject if viewer else None):
+            return refusal(Code.RATE_LIMITED, f"You ask too often: wait {patience(seconds)} s.")
+        core: GraphQLSchema = self.schema._schema  # type: ignore[attr-defined]
+        try:
+            with suppress(GraphQLSyntaxError):  # its execution tells what is wrong
+                async with asyncio.timeout(limits.query_seconds):
+                    await remember_in_turn(core, document, self.context)
+        except TimeoutError:
+            return refusal(Code.TIMEOUT, TIMEOUT_MESSAGE)
+        why = None
+        if len(self.operations) >= limits.socket_operations:
+            why = f"A websocket runs {limits.socket_operations} operations at a time."
+        elif not self.view.operations.has_room(self._address):
+            why = f"The websockets of an address run {limits.operations_per_address} operations at a time."
+        return refusal(Code.RATE_LIMITED, why) if why else None
+
+    async def _execute(self, operation: Operation[Context, None]) -> None:
+        """Send each result, and that there are no more."""
+        stream: Any = await self.schema.stream(
+            operation.query,
+            variable_values=operation.variables,
+            context_value=self.context,
+            operation_name=operation.operation_name,
+        )
+        async with aclosing(stream):
+            await self._send_result_stream(operation, stream)
+        await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    def _is_open(self) -> bool:
+        return WebSocketState.DISCONNECTED not in (self.socket.application_state, self.socket.client_state)
 
     async def _close_when_over(self, token: str, viewer: Viewer) -> None:
         """Close when the token has expired, or when its issuer does not stand by it any more."""
@@ -203,8 +266,11 @@ def _is_well_formed(message: object) -> bool:
         return False
     if message["type"] not in ("subscribe", "complete"):
         return True
-    if not isinstance(message.get("id"), str) or message["type"] == "complete":
-        return isinstance(message.get("id"), str)
+    identifier = message.get("id")
+    if not isinstance(identifier, str) or len(identifier) > ID_LENGTH:
+        return False
+    if message["type"] == "complete":
+        return True
     payload = message.get("payload")
     return (
         isinstance(payload, dict)

@@ -7,8 +7,10 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from graph.costly import TakeTurns
 from graph.documents import ExamineDocument
 from graph.errors import PresentErrors, is_expected, is_passing
+from graph.execution import Execution
 from graph.operation import LetSubscriptionsRun, MeanOneOperation
 from graph.schema import enums as enums
 from graph.schema.cart import CartMutation
@@ -74,10 +76,12 @@ schema = BookstallSchema(
     mutation=Mutation,
     subscription=Subscription,
     config=StrawberryConfig(scalar_map=SCALARS),
+    execution_context_class=Execution,
     extensions=[
         PresentErrors,
         ExamineDocument,
         MeanOneOperation,
         LetSubscriptionsRun,
+        TakeTurns,
     ],
 )

@@ -15,6 +15,7 @@ from graph.schema import errors
 from graph.schema.catalog import Book, Offer, find_book, find_offer, find_other_offers
 from graph.schema.errors import Error, InvalidField, UnsupportedCurrency, not_an_id, said
 from graph.schema.scalars import ISBN, Money
+from graph.sizes import PROBLEMS, about, at_most
 from kernel.errors import InvalidField as InvalidFieldProblem
 from kernel.errors import Problem
 from kernel.errors import UnsupportedCurrency as UnsupportedCurrencyProblem
@@ -47,7 +48,9 @@ class OutOfStock(Error):
     async def offer(self, info: Info) -> Offer | None:
         return await find_offer(info, self.listing_id)
 
-    @strawberry.field(description="Other offers of the same book, cheapest first, at most five.")
+    @strawberry.field(
+        description="Other offers of the same book, cheapest first, at most five.", metadata=at_most(ALTERNATIVES)
+    )
     async def alternatives(self, info: Info) -> list[Offer]:
         return await find_other_offers(info, self.listing_id, ALTERNATIVES)
 
@@ -165,11 +168,13 @@ class CartLine:
 class Cart:
     id: strawberry.ID = strawberry.field(description="The cart's own id; a viewer has one cart.")
     version: int = strawberry.field(description="Rises with every change.")
-    lines: list[CartLine] = strawberry.field(description="What is in it.")
+    lines: list[CartLine] = strawberry.field(description="What is in it.", metadata=at_most(orders.CART_LINES))
     total: Money = strawberry.field(
         description="What it costs, at the prices seen: the `amount` that `checkout` asks for."
     )
-    problems: list[CheckoutProblem] = strawberry.field(description="What would keep it from being bought now.")
+    problems: list[CheckoutProblem] = strawberry.field(
+        description="What would keep it from being bought now.", metadata=about(PROBLEMS)
+    )
 
     @classmethod
     def of(cls, cart: orders.Cart) -> Self:
@@ -185,7 +190,9 @@ class Cart:
 
 @strawberry.type(description="The cart was left as it was: see what is wrong.")
 class CartRejected(Error):
-    problems: list[CheckoutProblem] = strawberry.field(description="Everything that is wrong.")
+    problems: list[CheckoutProblem] = strawberry.field(
+        description="Everything that is wrong.", metadata=about(PROBLEMS)
+    )
 
 
 CartResult = Annotated[

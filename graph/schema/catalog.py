@@ -20,6 +20,7 @@ from graph.schema.errors import Error, InvalidField, said
 from graph.schema.inventory import BookStock
 from graph.schema.nodes import Node
 from graph.schema.scalars import ISBN, Money
+from graph.sizes import PROBLEMS, about
 from kernel.books import Grade
 from kernel.errors import InvalidField as InvalidFieldProblem
 from kernel.errors import Problem
@@ -230,7 +231,7 @@ BookProblem = Annotated[
 
 @strawberry.type(description="The book was not added: see what is wrong.")
 class BookRejected(Error):
-    problems: list[BookProblem] = strawberry.field(description="Everything that is wrong.")
+    problems: list[BookProblem] = strawberry.field(description="Everything that is wrong.", metadata=about(PROBLEMS))
 
 
 AddBookResult = Annotated[

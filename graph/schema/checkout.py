@@ -12,6 +12,7 @@ from graph.schema.cart import Cart, CheckoutProblem, show_problem
 from graph.schema.errors import Error, IdempotencyKeyReused, said
 from graph.schema.orders import Order
 from graph.schema.scalars import MoneyInput
+from graph.sizes import PROBLEMS, about
 
 
 @strawberry.type(description="What the buyer has to do before the payment goes on, such as 3-D Secure.")
@@ -50,7 +51,9 @@ class CheckoutInProgress(Error):
     description="The cart cannot be bought as it is, or the payment was refused. Nothing is charged, nothing is held."
 )
 class CheckoutRejected(Error):
-    problems: list[CheckoutProblem] = strawberry.field(description="Everything that stands in the way.")
+    problems: list[CheckoutProblem] = strawberry.field(
+        description="Everything that stands in the way.", metadata=about(PROBLEMS)
+    )
     cart: Cart = strawberry.field(description="The cart as it is now.")
     # Not `order`: that one is never null in the other members, and a client could not ask for both.
     failed_order: Order | None = strawberry.field(

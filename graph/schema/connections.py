@@ -8,6 +8,7 @@ from typing import Annotated, Generic, TypeVar
 import strawberry
 
 from graph.errors import Code, refusal
+from graph.sizes import ON_A_PAGE
 from kernel.pages import PAGE_LIMIT, PAGE_SIZE, Page, PageRequest, decode_cursor, encode_cursor
 
 T = TypeVar("T")
@@ -33,8 +34,10 @@ class Edge(Generic[T]):
 
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[T]):
-    edges: list[Edge[T]] = strawberry.field(description="What is on this page, each with its cursor.")
-    nodes: list[T] = strawberry.field(description="What is on this page, without the cursors.")
+    edges: list[Edge[T]] = strawberry.field(
+        description="What is on this page, each with its cursor.", metadata=ON_A_PAGE
+    )
+    nodes: list[T] = strawberry.field(description="What is on this page, without the cursors.", metadata=ON_A_PAGE)
     page_info: PageInfo = strawberry.field(description="How to go on.")
 
 

@@ -18,6 +18,7 @@ from graph.ports import Change, book_topic
 from graph.schema.errors import Error, InvalidField, ListingNotFound, StaleVersion, not_an_id, said
 from graph.schema.scalars import ISBN, Money
 from graph.sharing import SHARED_BY_EVERYBODY
+from graph.sizes import sized_by
 from kernel import money
 from kernel.errors import InvalidField as InvalidFieldProblem
 from kernel.errors import StaleVersion as StaleVersionProblem
@@ -166,7 +167,7 @@ class StockUpdate:
 class InventorySubscription:
     @strawberry.subscription(
         description="Watch what can be bought of books: first how each stands, then every change. Open to everybody.",
-        metadata=SHARED_BY_EVERYBODY,
+        metadata={**SHARED_BY_EVERYBODY, **sized_by("isbns")},
     )
     async def stock_updates(
         self, info: Info, isbns: Annotated[list[ISBN], strawberry.argument(description="The books, 1 to 100.")]

@@ -25,6 +25,7 @@ from graph.schema.errors import (
 )
 from graph.schema.scalars import MoneyInput
 from graph.schema.sellers import Listing
+from graph.sizes import PROBLEMS, about
 from kernel.books import Grade
 from kernel.errors import InvalidField as InvalidFieldProblem
 from kernel.errors import Problem
@@ -68,15 +69,20 @@ class UnknownBook(Error):
     isbn: str = strawberry.field(description="The ISBN that was asked for.")
 
 
+@strawberry.type(description="The seller has as many listings of this book as one seller may have.")
+class TooManyListings(Error):
+    limit: int = strawberry.field(description="How many listings of a book that are not withdrawn one may have.")
+
+
 ListingProblem = Annotated[
-    InvalidField | UnknownBook | NotASeller | UnsupportedCurrency | IdempotencyKeyReused,
+    InvalidField | UnknownBook | NotASeller | TooManyListings | UnsupportedCurrency | IdempotencyKeyReused,
     strawberry.union("ListingProblem", description="Why a listing cannot be published."),
 ]
 
 
 @strawberry.type(description="The listing was not published: see what is wrong.")
 class ListingRejected(Error):
-    problems: list[ListingProblem] = strawberry.field(description="Everything that is wrong.")
+    problems: list[ListingProblem] = strawberry.field(description="Everything that is wrong.", metadata=about(PROBLEMS))
 
 
 PublishListingResult = Annotated[
@@ -237,6 +243,8 @@ def _show(problem: Problem) -> ListingProblem:
             return UnknownBook(**said(problem), isbn=problem.isbn)
         case sellers.NotASeller():
             return NotASeller(**said(problem))
+        case sellers.TooManyListings():
+            return TooManyListings(**said(problem), limit=problem.limit)
         case UnsupportedCurrencyProblem():
             return UnsupportedCurrency.of(problem)
         case sellers.IdempotencyKeyReused():

@@ -17,11 +17,13 @@ from graph.ports import recipient_topic
 from graph.schema.errors import InvalidField, not_an_id, said
 from graph.schema.nodes import Node
 from graph.schema.orders import Order, find_order
+from graph.sizes import at_most
 from kernel.errors import InvalidField as InvalidFieldProblem
 from kernel.pages import decode_cursor, encode_cursor
 
 CATCH_UP = 100
 """How many missed messages are read at a time."""
+PREFERENCES = len(NotificationKind) * len(NotificationChannel)
 
 
 @strawberry.type(description="What became of a message on one channel.")
@@ -41,7 +43,9 @@ class Notification(Node):
     created_at: datetime = strawberry.field(description="When it was written.")
     read_at: datetime | None = strawberry.field(description="When the viewer read it; null until then.")
     status: NotificationStatus = strawberry.field(description="Whether it was delivered.")
-    deliveries: list[Delivery] = strawberry.field(description="What became of it on each channel.")
+    deliveries: list[Delivery] = strawberry.field(
+        description="What became of it on each channel.", metadata=at_most(len(NotificationChannel))
+    )
     order_id: strawberry.Private[UUID | None]
 
     @strawberry.field(description="The viewer's order that it is about; null if it is about something else.")
@@ -106,7 +110,9 @@ MarkNotificationsReadResult = Annotated[
 
 @strawberry.type(description="What the viewer wants to hear of, and how.")
 class NotificationPreferences:
-    preferences: list[NotificationPreference] = strawberry.field(description="Every kind on every channel.")
+    preferences: list[NotificationPreference] = strawberry.field(
+        description="Every kind on every channel.", metadata=at_most(PREFERENCES)
+    )
 
 
 SetNotificationPreferenceResult = Annotated[

@@ -21,9 +21,11 @@ from graph.schema.errors import InvalidField, said
 from graph.schema.orders import Order, OrderLookup, order_by, parts_asked
 from graph.schema.refunds import Refund
 from graph.schema.scalars import ISBN
+from graph.sizes import at_most, sized_by
 from kernel.errors import InvalidField as InvalidFieldProblem
 from kernel.pages import encode_cursor, id_in
 
+DOMAINS = 5
 IDS_AT_ONCE = 100
 LISTINGS_AT_ONCE = 500
 NOTE_LENGTH = 500
@@ -108,7 +110,9 @@ class StockDrift:
 @strawberry.type(description="A part of all listings, and what does not add up among them.")
 class StockCheck:
     checked: int = strawberry.field(description="How many listings were compared.")
-    drifts: list[StockDrift] = strawberry.field(description="Those that do not add up.")
+    drifts: list[StockDrift] = strawberry.field(
+        description="Those that do not add up.", metadata=at_most(LISTINGS_AT_ONCE)
+    )
     next: str | None = strawberry.field(description="The `after` of the next part; null when this was the last one.")
 
 
@@ -161,7 +165,7 @@ class OperatorDesk:
         request = page_request(first, after)
         return connect(await info.context.orders.failed_refunds(request), request, Refund.of)
 
-    @strawberry.field(description="What waits to be published, part by part.")
+    @strawberry.field(description="What waits to be published, part by part.", metadata=at_most(DOMAINS))
     async def outbox_lag(self, info: Info) -> list[OutboxLag]:
         lags = await info.context.desk.outbox_lag()
         return [OutboxLag(domain=lag.domain, waiting=lag.waiting, oldest=lag.oldest) for lag in lags]
@@ -200,7 +204,10 @@ class DiscardDeadLettersInput:
 
 @strawberry.type
 class OperatorsMutation:
-    @strawberry.mutation(description="Try dead letters again. It is always safe. Needs the role OPERATOR.")
+    @strawberry.mutation(
+        description="Try dead letters again. It is always safe. Needs the role OPERATOR.",
+        metadata=sized_by("input", "ids"),
+    )
     async def replay_dead_letters(
         self, info: Info, input: Annotated[ReplayDeadLettersInput, strawberry.argument(description="Which ones.")]
     ) -> ReplayDeadLettersResult | None:
@@ -209,7 +216,9 @@ class OperatorsMutation:
             return _invalid("ids", f"Name between 1 and {IDS_AT_ONCE} dead letters.")
         return DeadLettersReplayed(count=await info.context.desk.replay(input.ids))
 
-    @strawberry.mutation(description="Give dead letters up for good. Needs the role OPERATOR.")
+    @strawberry.mutation(
+        description="Give dead letters up for good. Needs the role OPERATOR.", metadata=sized_by("input", "ids")
+    )
     async def discard_dead_letters(
         self, info: Info, input: Annotated[DiscardDeadLettersInput, strawberry.argument(description="Which ones.")]
     ) -> DiscardDeadLettersResult | None:

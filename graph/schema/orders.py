@@ -24,6 +24,7 @@ from graph.schema.refunds import Refund
 from graph.schema.scalars import ISBN, Money
 from graph.selection import names_beneath
 from graph.sharing import SHARED_BY_VIEWER
+from graph.sizes import LINES, REFUNDS, TIMELINE, about
 from kernel.books import Grade
 from kernel.pages import PageRequest
 
@@ -101,11 +102,13 @@ class Order(Node):
     )
     placed_at: datetime = strawberry.field(description="When it was placed.")
     paid_at: datetime | None = strawberry.field(description="When it was paid; null if it was not.")
-    lines: list[OrderLine] = strawberry.field(description="What was bought.")
+    lines: list[OrderLine] = strawberry.field(description="What was bought.", metadata=about(LINES))
     total: Money = strawberry.field(description="What it costs in all.")
     refunded: Money = strawberry.field(description="What went back to the buyer.")
     delivery_address: Address = strawberry.field(description="Where it goes.")
-    timeline: list[TimelineEntry] = strawberry.field(description="Every step of its way so far, in order.")
+    timeline: list[TimelineEntry] = strawberry.field(
+        description="Every step of its way so far, in order.", metadata=about(TIMELINE)
+    )
     actions: list[OrderAction] = strawberry.field(description="What its buyer may do with it now.")
     cancel_reason: str | None = strawberry.field(
         description="Why it was cancelled: in the words of whoever did it, or CANCELLED_BY_BUYER where there are none, "
@@ -113,7 +116,7 @@ class Order(Node):
     )
     order: strawberry.Private[orders.Order]
 
-    @strawberry.field(description="What money of it goes back or should, oldest first.")
+    @strawberry.field(description="What money of it goes back or should, oldest first.", metadata=about(REFUNDS))
     async def refunds(self, info: Info) -> list[Refund]:
         refunds = await info.context.loaders.refunds.load(self.order.id)
         return [Refund.of(refund) for refund in refunds or ()]

@@ -13,6 +13,7 @@ from graph.context import Info
 from graph.loaders import OrderKey
 from graph.nodes import encode_id
 from graph.schema.scalars import Money
+from graph.sizes import LINES, about
 
 if TYPE_CHECKING:
     from graph.schema.orders import Order
@@ -51,7 +52,9 @@ class Refund:
     failure_code: str | None = strawberry.field(
         description="Why the payment provider will not do it, in its own code; null unless it failed."
     )
-    lines: list[RefundedLine] = strawberry.field(description="Line by line; empty where the whole order is undone.")
+    lines: list[RefundedLine] = strawberry.field(
+        description="Line by line; empty where the whole order is undone.", metadata=about(LINES)
+    )
     refund: strawberry.Private[orders.Refund]
 
     @strawberry.field(description="The order that it belongs to.")

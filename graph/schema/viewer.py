@@ -16,10 +16,11 @@ from graph.schema.cart import Cart
 from graph.schema.catalog import find_book, find_offer, find_seller
 from graph.schema.connections import After, Connection, First, connect, page_request
 from graph.schema.nodes import Node
-from graph.schema.notifications import Notification, NotificationPreference, find_notification
+from graph.schema.notifications import PREFERENCES, Notification, NotificationPreference, find_notification
 from graph.schema.operators import OperatorDesk
 from graph.schema.orders import Order, find_order, parts_asked
 from graph.schema.sellers import SellerDesk, find_listing
+from graph.sizes import at_most
 
 
 @strawberry.type(description="Whoever asks, as the token says.")
@@ -65,7 +66,9 @@ class Viewer:
     async def unread_notifications(self, info: Info) -> int:
         return await info.context.notifications.unread_count(self.subject)
 
-    @strawberry.field(description="What the viewer wants to hear of: every kind on every channel.")
+    @strawberry.field(
+        description="What the viewer wants to hear of: every kind on every channel.", metadata=at_most(PREFERENCES)
+    )
     async def preferences(self, info: Info) -> list[NotificationPreference]:
         preferences = await info.context.notifications.preferences_of(self.subject)
         return [NotificationPreference.of(preference) for preference in preferences]

@@ -88,6 +88,7 @@ SELLERS = {
     "SellerDesk": "seller email statistics listings sales",
     "SellerStatistics": "booksSold revenue rating version",
     "StaleVersion": f"{_ERROR} expected current",
+    "TooManyListings": f"{_ERROR} limit",
     "UnknownBook": f"{_ERROR} isbn",
 }
 """The seller, of their own stall: nothing here tells who the buyers are."""

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 
-from app.protocols import BoundedConfig
 from app.settings import Settings
 from app.wiring import migrate_all
 from app.worker import sender, worker
 from graph.auth import TokenVerifier
 from graph.context import Services
 from graph.http import build_graph_app
-from tests.conftest import FORMS, wait_until
+from tests.conftest import FORMS
 from tests.graph.market import Market, open_market
 from tests.server import Server
+from tests.serving import serving
 
 
 @pytest.fixture(scope="session")
@@ -51,18 +49,8 @@ async def listening(
 ) -> AsyncIterator[str]:
     """Where these services listen for websockets: a real server on a port of its own, or at this socket."""
     app = Starlette(routes=build_graph_app(services, verifier or market.shop.issuer))
-    config = BoundedConfig(app, limits=services.limits, port=0, lifespan="off", log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve([at] if at else None))
-
-    async def started() -> bool:
-        return server.started
-
-    await wait_until(started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"ws://127.0.0.1:{port}/graphql"
-    server.should_exit = True
-    await serving
+    async with serving(app, services.limits, at) as port:
+        yield f"ws://127.0.0.1:{port}/graphql"
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -26,10 +27,12 @@ class Slow:
         self.begun = 0
         self.broken_off = 0
         self.most = 0
+        self.has_begun = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
         async def work(*_: object, **__: object) -> None:
             self.begun += 1
+            self.has_begun.set()
             self.most = max(self.most, self.begun - self.broken_off)
             try:
                 await asyncio.Event().wait()
@@ -62,7 +65,7 @@ class SlowTill:
 
 def hurried(market: Market, **changed: Any) -> Services:
     """The market's services with little time for an operation."""
-    return Services(**{**vars(market.shop.services), "limits": Limits(query_seconds=SECONDS), **changed})
+    return replace(market.shop.services, limits=Limits(query_seconds=SECONDS), **changed)
 
 
 async def asked(market: Market, services: Services, body: dict[str, Any], headers: dict[str, str]) -> httpx.Response:
@@ -113,6 +116,20 @@ async def test_a_websocket_executes_a_few_queries_at_a_time_and_the_others_after
         messages = [await client.receive() for _ in range(10)]
     assert {message["payload"][0]["extensions"]["code"] for message in messages} == {"TIMEOUT"}
     assert (slow.begun, slow.broken_off, slow.most) == (10, 10, 4)
+
+
+async def test_costly_queries_are_executed_one_at_a_time_and_nobody_else_waits_for_them(market: Market) -> None:
+    slow: Any = Slow()
+    services = hurried(market, catalog=slow)
+    costly = {"query": "{ books(first: 100) { nodes { offers(first: 10) { nodes { id } } } } }"}
+    async with asyncio.TaskGroup() as clients:
+        asking = [clients.create_task(asked(market, services, costly, {})) for _ in range(3)]
+        await slow.has_begun.wait()
+        light = await asked(market, services, {"query": "{ __typename }"}, {})
+        assert light.json() == {"data": {"__typename": "Query"}}
+        assert not any(client.done() for client in asking)
+    assert [client.result().status_code for client in asking] == [504] * 3
+    assert slow.most == 1
 
 
 async def test_a_checkout_whose_buyer_was_not_told_in_time_is_done_once(market: Market) -> None:

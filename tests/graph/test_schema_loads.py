@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
-from graph.context import Context, Services
+from graph.context import Context
 from graph.limits import Limits
 from graph.schema import schema
 from tests.graph.market import Client, Market
@@ -44,7 +45,7 @@ async def calls_of(market: Market, client: Client, document: str) -> Counter[str
     }
     viewer = await market.shop.issuer.verify(client.headers["Authorization"].removeprefix("Bearer "))
     unbounded = Limits(query_cost=1_000_000)
-    context = Context.of(Services(**{**vars(services), **counted, "limits": unbounded}), viewer)
+    context = Context.of(replace(services, **counted, limits=unbounded), viewer)
     result = await schema.execute(document, context_value=context)
     assert result.errors is None
     return calls

@@ -252,4 +252,4 @@ async def test_a_crash_outside_of_the_resolvers_is_masked_too(market: Market) ->
         )
     assert (response.status_code, code(response)) == (500, "INTERNAL_SERVER_ERROR")
     assert "hunter2" not in response.text
-    assert response.headers["x-request-id"]
+    assert response.json()["errors"][0]["extensions"]["correlationId"] == response.headers["x-request-id"]

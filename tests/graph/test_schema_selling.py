@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from domains.sellers import PublishListing
+from kernel.books import Grade
+from kernel.money import Money
 from tests.graph.market import PROBLEM, Client, Market, fresh_isbn, fresh_name
 
 LISTING = f"... on Listing {{ id version withdrawn price {{ amount }} condition location }} {PROBLEM}"
@@ -15,7 +18,7 @@ def listing_of(isbn: str, **changes: object) -> dict[str, object]:
 
 
 async def publish(seller: Client, isbn: str, **changes: object) -> dict:
-    rejected = f"... on ListingRejected {{ problems {{ __typename {PROBLEM} }} }}"
+    rejected = f"... on ListingRejected {{ problems {{ __typename {PROBLEM} ... on TooManyListings {{ limit }} }} }}"
     return await seller.mutate("publishListing", listing_of(isbn, **changes), f"{LISTING} {rejected}")
 
 
@@ -53,6 +56,18 @@ async def test_a_book_that_the_catalogue_does_not_know_cannot_be_listed(market: 
     result = await publish(await market.seller(), fresh_isbn())
     assert [(problem["code"], problem["path"]) for problem in result["problems"]] == [
         ("UNKNOWN_BOOK", ["input", "isbn"])
+    ]
+
+
+async def test_a_listing_too_many_of_one_book_is_told_with_the_limit(market: Market) -> None:
+    seller, isbn = await market.seller(), await market.book()
+    one = PublishListing(
+        owner_id=seller.name, isbn=isbn, grade=Grade.GOOD, price=Money(990, "EUR"), location="", quantity=1
+    )
+    await market.shop.services.sellers.publish_many([one] * 50)
+    result = await publish(seller, isbn)
+    assert [(problem["code"], problem["path"], problem["limit"]) for problem in result["problems"]] == [
+        ("TOO_MANY_LISTINGS", ["input", "isbn"], 50)
     ]
 
 

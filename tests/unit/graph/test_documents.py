@@ -8,8 +8,8 @@ import pytest
 from graphql import GraphQLSyntaxError, get_introspection_query
 
 from graph.cost import DEEPEST
-from graph.documents import Bounds, Examined, examine
-from graph.limits import Limits
+from graph.documents import MOST_ERRORS, TOKEN_BYTES, Bounds, Examined, examine, remember, remembered
+from graph.limits import CACHED_DOCUMENTS_BYTES, NEW_DOCUMENTS_BYTES, Limits
 from graph.schema import schema
 
 BOUNDS = Bounds.of(Limits())
@@ -71,6 +71,17 @@ def test_a_document_at_a_limit_is_within_it(document: str) -> None:
     assert not any("limit" in found for found in refusals(document))
 
 
+def test_names_have_a_bounded_length() -> None:
+    name, text = "x" * 64, "x" * 5000
+    assert not examined(f'query {name} {{ {name}: books(search: "{text}") {{ nodes {{ isbn }} }} }}').errors
+    (error,) = examined(f"{{ me {{\n  x{name}: id }} }}").errors
+    assert error.formatted == {
+        "message": "A name has at most 64 characters.",
+        "locations": [{"line": 2, "column": 3}],
+        "extensions": {"code": "GRAPHQL_VALIDATION_FAILED", "nameLength": 65, "limit": 64},
+    }
+
+
 def test_what_fragments_spread_counts_wherever_they_are_spread() -> None:
     aliased = (
         "{ me { ...A } other: me { ...A } } fragment A on Viewer { " + " ".join(f"a{n}: id" for n in range(8)) + " }"
@@ -121,10 +132,6 @@ def test_a_page_is_as_large_where_a_fragment_selects_from_it() -> None:
     assert cost(plain) == cost(spread)
 
 
-def test_a_list_without_pages_is_counted_as_one_of_a_few() -> None:
-    assert cost("{ me { orders(first: 10) { nodes { lines { title } } } } }") == 67
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -140,13 +147,64 @@ def test_what_graphiql_and_code_generators_ask_is_answered(options: dict[str, bo
     assert cost(document) == 0
 
 
-def test_introspection_has_a_bound_of_its_own() -> None:
-    nested = "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }"
-    (error,) = examined(nested).errors
-    assert "introspection depth" in error.message
+def test_of_many_errors_the_first_are_told() -> None:
+    errors = examined("{ me { " + " ".join(f"carrt{number}" for number in range(300)) + " } }").errors
+    assert len(errors) == MOST_ERRORS + 1
+    assert "Cannot query field 'carrt0'" in errors[0].message
+    assert "error limit reached" in errors[-1].message
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{ __schema { types { fields { type { fields { name } } } } } }",
+        "{ __schema { types { interfaces { possibleTypes { name } } } } }",
+        "{ __schema { types { fields { args { type { ofType { enumValues { name } } } } } } } }",
+        '{ __type(name: "Book") { fields { type { ...T } } } } fragment T on __Type { fields { name } }',
+    ],
+)
+def test_introspection_lists_of_types_do_not_lie_in_each_other(document: str) -> None:
+    assert refusals(document) == [{"introspectionDepth": 2, "limit": 1}]
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ("{ __schema { types { fields { name } again: fields { name } } } }", 1),
+        ("{ a: __schema { types { name } } b: __schema { types { name } } }", 2),
+        ("{ __schema { types { ...T } } } fragment T on __Type { a: name ... on __Type { b: name } }", 2),
+    ],
+)
+def test_introspection_is_answered_once_under_its_own_names(document: str, found: int) -> None:
+    assert refusals(document) == [{"introspectionAliases": found, "limit": 0}]
 
 
 def test_a_server_that_is_not_explorable_tells_no_schema() -> None:
     (error,) = examined("{ ... { ...S } } fragment S on Query { __schema { types { name } } }", explorable=False).errors
     assert "does not tell its schema" in error.message
     assert not examined("{ me { __typename } }", explorable=False).errors
+
+
+def test_what_comes_again_is_remembered_however_much_is_sent_once() -> None:
+    def known(document: str) -> Examined:
+        return remember(schema._schema, document, BOUNDS)
+
+    def flood(bytes: int, name: str) -> None:
+        large = " ".join(f"query Q{number} {{ me {{ id }} }}" for number in range(115))
+        for number in range(bytes // (900 * TOKEN_BYTES) + 1):
+            known(f"query {name}{number} {{ me {{ id }} }} {large}")
+
+    asked_for = "query AskedFor { me { id } }"
+    first = known(asked_for)
+    assert remembered(asked_for, BOUNDS) is first
+    flood(NEW_DOCUMENTS_BYTES, "First")
+    assert remembered(asked_for, BOUNDS) is None
+    second = known(asked_for)
+    flood(CACHED_DOCUMENTS_BYTES, "Second")
+    assert remembered(asked_for, BOUNDS) is second
+
+
+def test_a_server_that_does_not_tell_its_schema_suggests_nothing_of_it() -> None:
+    told, untold = (examined("{ me { ids } }", explorable=explorable).errors[0] for explorable in (True, False))
+    assert told.message == "Cannot query field 'ids' on type 'Viewer'. Did you mean 'id'?"
+    assert untold.message == "Cannot query field 'ids' on type 'Viewer'."

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import orjson
 import pytest
@@ -12,10 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.auth import Role, Viewer
-from graph.groups import EverybodysContext, ViewerRead
+from graph.groups import EverybodysContext, Frame, ViewerRead
 from graph.sharing import Request, Sharing
-from tests.unit.graph.watching import BOOKS, Watcher, Watching, turn
+from tests.unit.graph.watching import BOOKS, Ticks, Watcher, Watching, turn
 
+A_LITTLE_BYTES = 500
+"""Less than what a single event takes while it is told."""
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -97,6 +102,24 @@ async def test_the_last_one_to_leave_frees_the_group(watching: Watching) -> None
     assert watching.groups.members() == []
 
 
+async def test_a_group_does_not_grow_with_what_it_was_told(watching: Watching) -> None:
+    watcher = Watcher()
+    watching.join(watcher)
+    taken = []
+    tracemalloc.start()
+    for _ in range(3):
+        for _ in range(100):
+            while not watcher.frames:
+                await turn()
+            watcher.frames.clear()
+            watching.change()
+            watching.publish()
+        gc.collect()
+        taken.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert taken[2] - taken[1] < 100 * A_LITTLE_BYTES
+
+
 async def test_whoever_leaves_at_once_leaves_nothing(watching: Watching) -> None:
     watcher = Watcher()
     watching.join(watcher).leave(watcher)
@@ -175,6 +198,48 @@ async def test_what_is_executed_for_everybody_has_no_viewer(watching: Watching) 
     context = EverybodysContext.of(watching.services, viewer())
     with pytest.raises(ViewerRead):
         context.require_viewer()
+
+
+class Noting(Watcher):
+    """A watcher that notes in which turn of the loop it was told."""
+
+    def __init__(self, ticks: Ticks, noted: list[int]) -> None:
+        super().__init__()
+        self._ticks = ticks
+        self._noted = noted
+
+    def offer(self, frame: Frame) -> None:
+        super().offer(frame)
+        self._noted.append(self._ticks.count)
+
+
+async def test_however_many_groups_there_are_one_update_is_executed_in_a_turn(watching: Watching) -> None:
+    noted: list[int] = []
+    with Ticks() as ticks:
+        watchers = [Noting(ticks, noted) for _ in range(6)]
+        for watcher, isbns in zip(watchers, permutations(BOOKS), strict=True):
+            watching.join(watcher, isbns=isbns)
+        for watcher in watchers:
+            await watcher.has(3)
+        watching.change()
+        watching.publish()
+        for watcher in watchers:
+            await watcher.has(4)
+    assert len(watching.groups.members()) == 6
+    assert len(set(noted)) == len(noted) == 6 * 4
+
+
+async def test_when_nothing_can_be_read_one_group_is_told_in_a_turn(watching: Watching) -> None:
+    watching.inventory.is_away = True
+    noted: list[int] = []
+    with Ticks() as ticks:
+        watchers = [Noting(ticks, noted) for _ in range(6)]
+        for watcher, isbns in zip(watchers, permutations(BOOKS), strict=True):
+            watching.join(watcher, isbns=isbns)
+        for watcher in watchers:
+            await watcher.has(2)
+            assert watcher.kinds == ["next", "complete"]
+    assert len(set(noted)) == 6
 
 
 STEPS = st.lists(

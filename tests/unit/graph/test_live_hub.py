@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable
+import itertools
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from contextlib import suppress
 
+import pytest
+
+from graph.deadline import at_work_for
 from graph.live import Hub, OneAlone, Source, Watch, follow
 from graph.ports import Change
 from tests.conftest import wait_until
-from tests.unit.graph.watching import Feed
+from tests.unit.graph.watching import Feed, Ticks, turn
+
+SECONDS = 0.2
 
 
 def opened() -> tuple[Feed, Hub]:
@@ -197,3 +204,74 @@ async def test_a_state_that_is_gone_is_passed_over() -> None:
     await told(updates, 1)
     feed.tell("a", 2)
     assert [update async for update in updates] == []
+
+
+def standing(versions: Sequence[int]) -> Source[int]:
+    """Things that stand where they stand, each at its own version."""
+
+    async def read(change: Change | None) -> Sequence[int]:
+        return versions
+
+    return Source(topics=["a"], thing=lambda _: None, read=read, place=lambda version: (version, version), update=_told)
+
+
+async def test_updates_start_one_in_a_turn_of_the_loop_and_who_follows_is_served_in_turn() -> None:
+    _, hub = opened()
+    started: list[tuple[str, int]] = []
+
+    async def follow_as(name: str) -> None:
+        updates = alone(hub, standing(range(10)))
+        for _ in range(10):
+            await anext(updates)
+            started.append((name, ticks.count))
+
+    with Ticks() as ticks:
+        await asyncio.gather(*map(follow_as, "abc"))
+    assert "".join(name for name, _ in started) == "abc" * 10
+    assert all(one < other for (_, one), (_, other) in itertools.pairwise(started))
+
+
+async def test_reads_begin_one_in_a_turn_of_the_loop() -> None:
+    feed, hub = opened()
+    begun: list[int] = []
+
+    async def read(change: Change | None) -> list[int]:
+        begun.append(ticks.count)
+        return [len(begun)]
+
+    source = Source(topics=["a"], thing=lambda _: "a", read=read, place=lambda version: ("a", version), update=_told)
+    with Ticks() as ticks:
+        followers = [alone(hub, source) for _ in range(5)]
+        await asyncio.gather(*(told(updates, 1) for updates in followers))
+        feed.tell("a", 100)
+        await asyncio.gather(*(told(updates, 1) for updates in followers))
+    assert len(set(begun)) == len(begun) == 10
+
+
+@pytest.mark.parametrize("after", range(1, 9))
+async def test_whoever_goes_while_it_waits_for_its_turn_holds_up_nobody(after: int) -> None:
+    _, hub = opened()
+    leaving, *staying = [asyncio.create_task(told(alone(hub, standing(range(10))), 10)) for _ in range(3)]
+    while not leaving.done():
+        for _ in range(after):
+            await turn()
+        leaving.cancel()
+    assert [len(await other) for other in staying] == [10, 10]
+    assert leaving.cancelled()
+
+
+async def test_no_time_to_work_passes_while_an_update_waits_for_its_turn() -> None:
+    _, hub = opened()
+    updates = alone(hub, standing(range(3)))
+    async with hub.turn:
+        waiting = asyncio.create_task(told_in_time(updates, 3))
+        with suppress(TimeoutError):
+            async with at_work_for(2 * SECONDS):
+                await asyncio.Event().wait()
+    assert await waiting == ["0, a snapshot", "1, a snapshot", "2, a snapshot"]
+
+
+async def told_in_time(updates: AsyncIterator[str], count: int) -> list[str]:
+    """What is told by an operation that has little time."""
+    async with at_work_for(SECONDS):
+        return await told(updates, count)

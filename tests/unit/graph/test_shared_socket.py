@@ -41,9 +41,8 @@ class Socket:
 
     def subscription(self, watching: Watching, identifier: str = "1") -> Subscription:
         """A subscription on this socket."""
-        handler = SimpleNamespace(
-            socket=self, write_text=self.write_text, operations={}, context=SimpleNamespace(viewer=None)
-        )
+        context = SimpleNamespace(viewer=None, asker="somebody")
+        handler = SimpleNamespace(socket=self, write_text=self.write_text, operations={}, context=context)
         request = watching.request()
         subscription = Subscription(cast(Any, handler), identifier, request)
         handler.operations[identifier] = subscription

@@ -7,9 +7,8 @@ from collections.abc import Hashable
 import pytest
 
 from graph.limits import Limits
-from graph.schema import schema
-from graph.sharing import Sharing, shareable
-from tests.unit.graph.watching import BOOKS
+from graph.sharing import Sharing
+from tests.unit.graph.watching import BOOKS, shared
 
 STOCK = """subscription S($isbns: [ISBN!]!, $more: Boolean = false) {
   stockUpdates(isbns: $isbns) { version stock { total @include(if: $more) } } }"""
@@ -18,7 +17,7 @@ ORDER = "subscription($id: ID!) { orderUpdates(orderId: $id) { version } }"
 
 def key(query: str = STOCK, *, name: str | None = None, limits: Limits | None = None, **variables: object) -> Hashable:
     """Under what a request is shared; None where it is not."""
-    request = shareable(schema, limits or Limits(), query, variables, name)
+    request = shared(query, variables, name, limits)
     return request and request.key
 
 
@@ -51,6 +50,28 @@ def test_other_variables_are_not_shared(one: dict, other: dict) -> None:
     assert key(**one) != key(**other)
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        STOCK.replace("{", " {\n").replace(",", " "),
+        f"# today\n{STOCK} # and so on",
+        f"query Other {{ me {{ id }} }} {STOCK}",
+    ],
+    ids=["white space", "comments", "what is not meant"],
+)
+def test_the_same_operation_is_shared_however_it_is_written(written: str) -> None:
+    assert key(written, name="S", isbns=[BOOKS[0]]) == key(isbns=[BOOKS[0]]) is not None
+
+
+def test_what_an_operation_spreads_is_part_of_it() -> None:
+    document = (
+        "subscription S($isbns: [ISBN!]!) { stockUpdates(isbns: $isbns) { ...F } } fragment F on StockUpdate { %s }"
+    )
+    one, other = (key(document % field, isbns=[BOOKS[0]]) for field in ("isbn", "version"))
+    assert None not in (one, other)
+    assert one != other
+
+
 def test_a_variable_that_is_left_out_is_not_one_that_is_null() -> None:
     document = "subscription($n: Int) { sales { desk { listings(first: $n) { nodes { id } } } } }"
     assert None not in (key(document), key(document, n=None))
@@ -80,7 +101,7 @@ def test_operations_of_one_document_are_told_apart() -> None:
     ],
 )  # fmt: skip
 def test_a_field_says_who_shares_it(document: str, sharing: Sharing) -> None:
-    request = shareable(schema, Limits(), document, {"isbns": [BOOKS[0]]}, None)
+    request = shared(document, {"isbns": [BOOKS[0]]})
     assert request is not None
     assert request.sharing is sharing
 

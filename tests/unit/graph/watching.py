@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Hashable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import orjson
+from graphql import GraphQLSyntaxError
 
 from domains.inventory import BookStock
 from graph.auth import Viewer
 from graph.context import Services
+from graph.documents import Bounds, remember
 from graph.groups import Frame, Group, Groups
+from graph.limits import Limits
 from graph.live import Hub
 from graph.ports import Change, book_topic
 from graph.schema import schema
@@ -29,6 +33,26 @@ async def turn() -> None:
     passed = asyncio.Event()
     asyncio.get_running_loop().call_soon(passed.set)
     await passed.wait()
+
+
+class Ticks:
+    """Counts the turns of the loop while it is entered, as anybody has them who is ready at all times."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._next: asyncio.Handle | None = None
+
+    def __enter__(self) -> Self:
+        self._count()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._next is not None
+        self._next.cancel()
+
+    def _count(self) -> None:
+        self.count += 1
+        self._next = asyncio.get_running_loop().call_soon(self._count)
 
 
 class Feed:
@@ -111,6 +135,16 @@ class Watcher:
         return self.frames
 
 
+def shared(
+    document: str, variables: dict[str, Any], name: str | None = None, limits: Limits | None = None
+) -> Request | None:
+    """What can be shared of a document that is examined first, as a websocket does."""
+    limits = limits or Limits()
+    with suppress(GraphQLSyntaxError):
+        remember(schema._schema, document, Bounds.of(limits))
+    return shareable(schema, limits, document, variables, name)
+
+
 class Watching:
     """A hub, its groups, and a stock to watch."""
 
@@ -127,7 +161,7 @@ class Watching:
 
     def request(self, document: str = STOCK, isbns: Sequence[str] = BOOKS[:1]) -> Request:
         """A subscription to some books."""
-        request = shareable(schema, self.services.limits, document, {"isbns": list(isbns)}, None)
+        request = shared(document, {"isbns": list(isbns)})
         assert request is not None
         return request
 
