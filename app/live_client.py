@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from itertools import count
@@ -20,8 +21,17 @@ from app.complaint import Complaint
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 REQUEST_SECONDS = 15.0
-UNAUTHORIZED = 4401
-"""The code with which a server closes a websocket whose token it does not accept."""
+TOKENS_REFUSED = {
+    "TOKEN_INVALID": (
+        "it does not know the key of the token: name its data folder with --data, or one of its tokens with --token"
+    ),
+    "TOKEN_EXPIRED": "the token has expired; get a new one",
+}
+"""What the reasons mean with which a server closes a websocket for its token."""
+PATHS = ("/graphql", "/graphiql")
+"""Of the addresses that a server prints."""
+PLAIN_ANSWERS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+"""What OpenSSL calls an answer that is not encrypted, by its version."""
 
 Variables = Mapping[str, Any]
 
@@ -125,11 +135,12 @@ class LiveClient:
 
 
 def _checked(url: str) -> str:
-    """The address without a slash at its end; raises Complaint where it cannot be one."""
+    """The address that all paths begin with; raises Complaint where it cannot be one."""
     with suppress(ValueError):
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            return url.rstrip("/")
+            base = url.rstrip("/")
+            return next((base.removesuffix(path) for path in PATHS if base.endswith(path)), base)
     raise Complaint(f"{url!r} is no address of a server: it is written like http://127.0.0.1:8000")
 
 
@@ -142,12 +153,15 @@ async def _acknowledged(socket: ClientConnection, headers: Mapping[str, str]) ->
 
 def _why(error: ConnectionClosedError) -> str:
     """What the server said when it closed the connection."""
-    if error.rcvd and error.rcvd.code == UNAUTHORIZED:
-        return ": it does not know the key of the token, which comes from another data folder"
-    return f": {error.rcvd.reason}" if error.rcvd and error.rcvd.reason else ""
+    reason = error.rcvd.reason if error.rcvd else ""
+    return f": {TOKENS_REFUSED.get(reason, reason)}" if reason else ""
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not hold ({error.verify_message})"
+    if isinstance(error, ssl.SSLError):
+        return "it speaks no TLS: http:// instead?" if error.reason in PLAIN_ANSWERS else f"TLS fails ({error.reason})"
     code = error.errno if isinstance(error, OSError) else None
     return os.strerror(code) if code and code > 0 else (str(error) or type(error).__name__).splitlines()[0]
 

@@ -34,6 +34,6 @@ SAGA = (
     on(event.StockItemChanged, sellers.note_stock),
     on(event.BookStockUpdated, catalog.refresh_offers),
     # who sells
-    on(event.SellerRegistered, catalog.refresh_seller, notifications.learn_seller),
-    on(event.SellerUpdated, catalog.refresh_seller, notifications.learn_seller),
+    on(event.SellerRegistered, notifications.learn_seller),
+    on(event.SellerUpdated, notifications.learn_seller),
 )

@@ -5,7 +5,8 @@ export function connect(url, getToken) {
   return createClient({
     url, // ws://127.0.0.1:8000/graphql
     connectionParams: async () => ({ Authorization: `Bearer ${await getToken()}` }), // asked again for each connection
-    shouldRetry: () => true, // also when the server cannot be reached at all; it gives up by itself after 4400 and 4401
+    // Also when the server cannot be reached at all; it gives up by itself after 4400, 4401 and 4429.
+    shouldRetry: ({ reason }) => reason !== 'TOO_MANY_SOCKETS',
     retryAttempts: Infinity,
     retryWait: (times) => new Promise((go) => setTimeout(go, Math.min(200 * 2 ** times, 10_000) * (1 + Math.random()) / 2)),
   });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import httpx
 import pytest
 
 from graph.auth import LEEWAY_SECONDS, EmbeddedIssuer
+from graph.limits import Limits
 from kernel.clock import utc_now
 from tests.builders import Answer, Buyer, Offer, Shop
 from tests.clients.line import line_to
 from tests.clients.node import Page, page, run_node
 from tests.conftest import wait_until
+from tests.graph.socket_client import connected
 from tests.server import Server, running
 
 pytestmark = pytest.mark.npm
@@ -56,6 +59,18 @@ async def test_a_socket_whose_token_expires_is_opened_again_with_another_and_goe
     assert [error["extensions"]["code"] for error in seen["refused"]] == ["GRAPHQL_VALIDATION_FAILED"]
     assert seen["closed"] == [4403, "TOKEN_EXPIRED"]
     assert seen["watched again"] == seen["watched"]
+
+
+async def test_a_page_that_is_one_too_many_gives_up(server: Server) -> None:
+    token = server.token("hoarder")
+    async with AsyncExitStack() as stack:
+        for _ in range(Limits().sockets_per_viewer):
+            tab = await stack.enter_async_context(connected(socket_of(server.url)))
+            assert (await tab.initialise(token))["type"] == "connection_ack"
+        said = await run_node("crowded.mjs", socket_of(server.url), token)
+    refused = [4403, "TOO_MANY_SOCKETS"]
+    steps = [json.loads(line) for line in said.splitlines()]
+    assert steps == [{"step": "closed", "seen": refused}, {"step": "gave up", "seen": refused}]
 
 
 async def test_a_page_whose_connection_breaks_misses_nothing_and_is_told_nothing_twice(shop: Shop) -> None:

@@ -13,6 +13,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 Message = dict[str, Any]
+HANDSHAKE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Protocol": "graphql-transport-ws",
+}
+"""The headers by which a websocket is asked for."""
 
 
 class SocketClient:
@@ -48,6 +56,10 @@ class SocketClient:
         """Start an operation."""
         payload = {"query": document, "variables": variables}
         await self.send({"id": identifier, "type": "subscribe", "payload": payload})
+
+    async def close(self) -> None:
+        """Go as one does."""
+        await self._socket.close()
 
     def break_off(self) -> None:
         """Go without a word."""

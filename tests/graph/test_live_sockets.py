@@ -84,6 +84,7 @@ async def test_a_document_that_is_not_valid_is_an_error_of_its_operation_alone(s
         '{"type": "subscribe", "id": "1", "payload": {"query": 7}}',
         '{"type": "subscribe", "id": "1", "payload": {"query": "{ me { id } }", "variables": []}}',
         '{"type": "subscribe", "id": "1", "payload": {"query": "{ me { id } }", "operationName": 7}}',
+        '{"type": "subscribe", "id": "%s", "payload": {"query": "{ me { id } }"}}' % ("1" * 65),
         '{"type": "complete", "id": 7}',
         '{"type": "ping", "payload": NaN}',
         "[" * 20_000 + "]" * 20_000,
