@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
@@ -25,6 +26,7 @@ class Method(StrEnum):
     INSUFFICIENT_FUNDS = "card-insufficient-funds"
     EXPIRED = "card-expired"
     THREE_D_SECURE = "card-3ds"
+    SLOW = "card-slow"
     TIMEOUT_CHARGED = "card-timeout-charged"
     TIMEOUT_UNCHARGED = "card-timeout-uncharged"
     FLAKY = "card-flaky"
@@ -51,8 +53,10 @@ class MockPayments:
     others can read it with `read_ledger`.
     """
 
-    def __init__(self, ledger: Path | None = None) -> None:
+    def __init__(self, ledger: Path | None = None, *, slow_seconds: float = 0.0) -> None:
+        """`slow_seconds` is how long a slow card takes."""
         self._ledger = Ledger(ledger)
+        self._slow_seconds = slow_seconds
 
     async def prepare(self, order_id: UUID, amount: Money) -> Prepared:
         """The charge's name is made of the order's id."""
@@ -62,6 +66,8 @@ class MockPayments:
         """Take the amount, or tell what was decided about the order before."""
         outside_transaction("charging")
         order_id = order_of(reference)
+        if method == Method.SLOW:
+            await asyncio.sleep(self._slow_seconds)
         if method != Method.TIMEOUT_UNCHARGED:
             first = _first(order_id, amount, method)
             decided = self._ledger.decide(order_id, lambda entries: None if _charge_in(entries) else first)
@@ -152,7 +158,7 @@ def _first(order_id: UUID, amount: Money, method: str) -> LedgerEntry:
             return LedgerEntry(order_id, Verdict.WAITING, amount, method=method)
         case Method.FLAKY:
             return LedgerEntry(order_id, Verdict.UNSETTLED, amount, method=method)
-        case Method.CARD | Method.TIMEOUT_CHARGED | Method.REFUND_REFUSED | Method.REFUND_FLAKY:
+        case Method.CARD | Method.SLOW | Method.TIMEOUT_CHARGED | Method.REFUND_REFUSED | Method.REFUND_FLAKY:
             return LedgerEntry(order_id, Verdict.CAPTURED, amount, method=method)
         case Method.DECLINED | Method.INSUFFICIENT_FUNDS | Method.EXPIRED:
             return LedgerEntry(order_id, Verdict.REFUSED, code=REFUSALS[method], method=method)

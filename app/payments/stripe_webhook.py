@@ -13,12 +13,13 @@ from app.payments.stripe import ChargeOutcome
 from app.payments.stripe_account import Forged
 from app.payments.stripe_news import ChargeNews, NotKnownNow, RefundNews, StripeNews
 from domains.orders import Refunded, RefundReturned
+from graph.errors import Code
+from graph.request import JSON, Refused
 from kernel.database import DatabaseError
 from kernel.logging import correlated, log
 
 PATH = "/webhooks/stripe"
 BODY_BYTES = 256 * 1024
-LATER = {"Retry-After": "5"}
 
 _log = log(__name__)
 
@@ -52,18 +53,18 @@ class StripeWebhook:
             try:
                 body = await _body(request)
                 if body is None:
-                    return _said(413, "An event has at most 256 KiB.")
+                    return _refusal(413, Code.PAYLOAD_TOO_LARGE, "An event has at most 256 KiB.")
                 news = await self._news.read(body, request.headers.get("stripe-signature", ""))
                 for one in news:
                     await self._record(one)
             except ClientDisconnect:
-                return _said(400, "The event was cut off.")
+                return _refusal(400, Code.BAD_REQUEST, "The event was cut off.")
             except Forged as error:
                 _log.warning("an event was not signed by Stripe", reason=str(error))
-                return _said(400, "The signature is not Stripe's.")
+                return _refusal(400, Code.BAD_REQUEST, "The signature is not Stripe's.")
             except (NotKnownNow, DatabaseError) as error:
                 _log.warning("an event has to come again", reason=type(error).__name__)
-                return JSONResponse({"error": "Send it again."}, 503, LATER)
+                return _refusal(503, Code.SERVICE_UNAVAILABLE, "Send it again.", Retry_After="5")
             return JSONResponse({"recorded": len(news)})
 
     async def _record(self, news: ChargeNews | RefundNews) -> None:
@@ -88,5 +89,5 @@ async def _body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def _said(status: int, message: str) -> Response:
-    return JSONResponse({"error": message}, status)
+def _refusal(status: int, code: Code, message: str, **headers: str) -> Response:
+    return Refused(status, code, message, **headers).response(JSON)

@@ -27,6 +27,7 @@ from domains.orders.errors import (
     RefundTooHigh,
 )
 from domains.orders.model import (
+    CART_LINES,
     Address,
     Cart,
     CartLine,
@@ -62,6 +63,7 @@ from domains.orders.views import WHOLE, OrderPart, Parts
 from kernel.errors import IdempotencyKeyReused
 
 __all__ = [
+    "CART_LINES",
     "WHOLE",
     "ActionRequired",
     "AddToCart",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from domains.orders import attempt_repository, repository, views
+from domains.orders.attempt_repository import EarlierRow
 from domains.orders.carts import Carts
 from domains.orders.commands import (
     Checkout,
@@ -28,17 +30,15 @@ class Answers:
         self._database = database
         self._carts = carts
 
-    async def earlier(self, command: Checkout) -> CheckoutOutcome | None:
+    async def earlier(self, command: Checkout, rows: Sequence[EarlierRow]) -> CheckoutOutcome | None:
         """What an earlier checkout of the buyer answers this one: the same, or another that has no outcome yet."""
-        rows = await self._database.read().all(
-            attempt_repository.FIND_EARLIER, buyer_id=command.buyer_id, key=command.key
-        )
         for row in rows:
             if row.fingerprint is not None:
                 same = row.fingerprint == command.fingerprint
                 return await self.of_order(row.order_id, replayed=True) if same else IdempotencyKeyReused()
         for row in rows:
-            return CheckoutInProgress(order=await views.order_with(self._database.read(), row.order_id))
+            if row.release_reason is None:
+                return CheckoutInProgress(order=await views.order_with(self._database.read(), row.order_id))
         return None
 
     async def of_attempt(self, buyer_id: str, key: str) -> CheckoutOutcome | None:

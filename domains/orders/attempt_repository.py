@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Integer, String, delete, literal_column, select, union_all, update
 
+from domains.orders.model import UNPAID_ENDS
 from domains.orders.tables import PENDING, attempts, orders
 from kernel.columns import in_seconds, insert_row, now, param
 from kernel.database import Database, Statement
@@ -14,10 +15,14 @@ FORGOTTEN = 500
 
 
 class EarlierRow(NamedTuple):
-    """An order that a buyer began before; `fingerprint` is None but for the one of the key that was asked for."""
+    """An order that a buyer began before: of the key that was asked for, without an outcome, or ended with a hold.
+
+    The first alone has a `fingerprint`, the last alone a `release_reason`: until its hold is given back.
+    """
 
     order_id: UUID
     fingerprint: str | None
+    release_reason: str | None
 
 
 class ProblemsRow(NamedTuple):
@@ -32,6 +37,8 @@ class IdRow(NamedTuple):
     id: UUID
 
 
+_NOTHING = literal_column("NULL", String)
+_OF_BUYER = orders.c.buyer_id == param(orders.c.buyer_id)
 _ATTEMPT = (attempts.c.buyer_id == param(attempts.c.buyer_id), attempts.c.key == param(attempts.c.key))
 
 ADD_ATTEMPT = Statement(
@@ -43,9 +50,10 @@ ADD_ATTEMPT = Statement(
 )
 FIND_EARLIER = Statement(
     union_all(
-        select(attempts.c.order_id, attempts.c.fingerprint).where(*_ATTEMPT),
-        select(orders.c.id, literal_column("NULL", String)).where(
-            orders.c.buyer_id == param(orders.c.buyer_id), PENDING
+        select(attempts.c.order_id, attempts.c.fingerprint, _NOTHING.label("release_reason")).where(*_ATTEMPT),
+        select(orders.c.id, _NOTHING, _NOTHING).where(_OF_BUYER, PENDING),
+        select(orders.c.id, _NOTHING, orders.c.release_reason).where(
+            _OF_BUYER, orders.c.status.in_(sorted(UNPAID_ENDS)), orders.c.release_reason.is_not(None)
         ),
     ),
     EarlierRow,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from uuid import UUID
 
 from domains.orders import refund_repository, refunds, repository, views
 from domains.orders.errors import CannotCancel, OrderNotFound
@@ -14,6 +16,7 @@ from domains.orders.refund import Refund, RefundCause, RefundStatus
 from domains.orders.refund_commands import CancelOrder, cancellation_problem
 from domains.orders.refunds import WantedRefund
 from domains.orders.repository import OrderHead
+from domains.orders.running import SoFar
 from domains.orders.steps import (
     RELEASE_RECEIPT,
     Step,
@@ -34,7 +37,13 @@ BY_BUYER = "CANCELLED_BY_BUYER"
 _NOT_PAID = CannotCancel(reason="The order was not paid: there is nothing to undo.")
 _TOO_LATE = CannotCancel(reason="The time in which the order could be cancelled is over.")
 _NO_OUTCOME = CannotCancel(reason="What became of the payment is not known yet: try again in a minute.")
+_ASKED = CannotCancel(
+    reason="Whether the payment can still be stopped is not known yet: watch the order, or try again in a minute."
+)
 _PAID_MEANWHILE = CannotCancel(reason="The payment came through meanwhile: the order is paid.")
+
+
+Cancelled = Order | OrderNotFound | CannotCancel | InvalidField
 
 
 class Cancellations:
@@ -45,13 +54,17 @@ class Cancellations:
         self._payments = payments
         self._outcomes = outcomes
 
-    async def cancel(self, command: CancelOrder) -> Order | OrderNotFound | CannotCancel | InvalidField:
-        """Undo a paid order, or give up one that waits for its buyer to do something for the payment."""
+    async def cancel(self, command: CancelOrder, so_far: SoFar[Cancelled]) -> Cancelled:
+        """Undo a paid order, or give up one that waits for its buyer to do something for the payment.
+
+        There is something to tell while the provider is asked.
+        """
         if problem := cancellation_problem(command):
             return problem
         reason = command.reason.strip() or BY_BUYER
         answer = await self._database.transact(lambda tx: _cancel_if_paid(tx, command, reason))
         if isinstance(answer, OrderHead):
+            so_far.set_result(partial(self._told_meanwhile, command.order_id))
             answer = await self._give_up(answer, reason)
         return answer or await views.order_with(self._database.read(), command.order_id)
 
@@ -65,6 +78,13 @@ class Cancellations:
             return _PAID_MEANWHILE
         await self._outcomes.record(head.id, GivenUp(reason))
         return None
+
+    async def _told_meanwhile(self, order_id: UUID) -> Order | CannotCancel:
+        """What there is to tell of an order that is being given up."""
+        order = await views.order_with(self._database.read(), order_id)
+        if order.status is OrderStatus.PENDING:
+            return _ASKED
+        return _PAID_MEANWHILE if order.status is OrderStatus.PAID else order
 
 
 async def cancel(tx: Transaction, head: OrderHead, reason: str) -> None:

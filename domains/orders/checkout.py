@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from uuid import UUID
 
 from domains.orders import attempt_repository, cart_repository, repository
@@ -23,9 +24,11 @@ from domains.orders.model import (
 from domains.orders.outcome import Outcomes
 from domains.orders.payment import NotCharged, NotHeld, Outcome, Prepared, Unknown
 from domains.orders.ports import PaymentProvider, StockHolds
+from domains.orders.running import SoFar
 from kernel.database import Database, Transaction
 from kernel.errors import IllegalTransition, Problem, UnsupportedCurrency
 from kernel.ids import new_id
+from kernel.logging import log
 from kernel.money import Money
 
 FIRST_VERSION = 1
@@ -33,6 +36,8 @@ OPENING_TRIES = 10
 """How often a checkout starts over because its buyer's cart or orders changed meanwhile."""
 PAYMENT_HOLD_SECONDS = 2 * 3600
 """How long stock is held while a payment's outcome is unknown."""
+
+_log = log(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +89,37 @@ class Checkouts:
         self._answers = answers
         self._outcomes = outcomes
 
-    async def checkout(self, command: Checkout) -> CheckoutOutcome:
-        """Buy what is in the cart, once for each idempotency key."""
+    async def checkout(self, command: Checkout, so_far: SoFar[CheckoutOutcome]) -> CheckoutOutcome:
+        """Buy what is in the cart, once for each idempotency key; there is something to tell once it is an order."""
         for _ in range(OPENING_TRIES):
-            if answer := await self._answers.earlier(command):  # step 2
+            if answer := await self._earlier(command):  # step 2
                 return answer
             cart = await self._carts.read(command.buyer_id)  # step 3
             if problems := problems_of_checkout(command, cart):
-                return await self._answers.earlier(command) or CheckoutRejected(problems=problems, cart=cart)
+                return await self._earlier(command) or CheckoutRejected(problems=problems, cart=cart)
             if order := await self._place(command, cart):  # step 4
+                so_far.set_result(partial(self._answers.of_order, order.id, replayed=False))
                 return await self._buy(order, command.payment_method)
         raise RuntimeError("the cart changed again and again while it was bought")
+
+    async def _earlier(self, command: Checkout) -> CheckoutOutcome | None:
+        """What an earlier checkout of the buyer answers; without an answer, what it held is there for this one."""
+        rows = await self._database.read().all(
+            attempt_repository.FIND_EARLIER, buyer_id=command.buyer_id, key=command.key
+        )
+        if answer := await self._answers.earlier(command, rows):
+            return answer
+        for row in rows:
+            if row.release_reason is not None:
+                await self._give_back(row.order_id, row.release_reason)
+        return None
+
+    async def _give_back(self, order_id: UUID, reason: str) -> None:
+        """Release what an ended order holds, before whoever ended it has come to that."""
+        try:
+            await self._outcomes.release(order_id, reason)
+        except Exception as error:  # the sweep tries again
+            _log.warning("the hold of an ended order could not be released", order_id=str(order_id), exc_info=error)
 
     async def _buy(self, order: PlacedOrder, method: str) -> CheckoutOutcome:
         outcome = await self._hold(order) or await self._charge(order, method)  # steps 5 and 6

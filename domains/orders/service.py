@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from domains.orders import attempt_repository, refund_repository, refunds, stuck, views
@@ -23,19 +22,15 @@ from domains.orders.provider import BoundedProvider
 from domains.orders.refund import Refund
 from domains.orders.refund_commands import CancelOrder, RefundOrder, RetryRefund
 from domains.orders.refund_sweep import DueRefunds
+from domains.orders.running import Running
 from domains.orders.stuck import StuckOrder
 from domains.orders.sweep import StaleOrders
 from domains.orders.views import WHOLE, Parts
 from kernel.database import Database
 from kernel.errors import IdempotencyKeyReused, InvalidField, Problem
-from kernel.logging import log
 from kernel.pages import Page, PageRequest
 
-T = TypeVar("T")
-
 PATIENCE = Patience()
-
-_log = log(__name__)
 
 
 class OrdersService:
@@ -50,10 +45,15 @@ class OrdersService:
         *,
         currency: str,
         patience: Patience = PATIENCE,
+        answer_seconds: float = 8.0,
         cancel_seconds: int = 1800,
         key_hours: int = 24,
     ) -> None:
-        """`cancel_seconds`: how long after paying a buyer may cancel; `key_hours`: how long a key is remembered."""
+        """How long what lasts, besides the patience with an order.
+
+        `answer_seconds`: how long whoever asks for something waits for its end before they are told what is known;
+        `cancel_seconds`: how long after paying a buyer may cancel; `key_hours`: how long a key is remembered.
+        """
         self._database = database
         self._carts = Carts(database, stock, titles, currency=currency)
         self._answers = Answers(database, self._carts)
@@ -82,7 +82,7 @@ class OrdersService:
         self._refunds = OperatorRefunds(database, currency=currency)
         lease_seconds = patience.charge_seconds + patience.late_seconds
         self._due_refunds = DueRefunds(database, payments, lease_seconds=lease_seconds)
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running = Running(answer_seconds=answer_seconds)
 
     # --- carts
 
@@ -105,8 +105,8 @@ class OrdersService:
     # --- checkouts
 
     async def checkout(self, command: Checkout) -> CheckoutOutcome:
-        """Buy what is in the cart; goes on to its end also when the caller is cancelled."""
-        return await self._to_its_end(self._checkouts.checkout(command))
+        """Buy what is in the cart; goes on to its end also after an early answer, or when the caller is cancelled."""
+        return await self._running.to_its_end(partial(self._checkouts.checkout, command))
 
     async def checkout_attempt(self, buyer_id: str, key: str) -> CheckoutOutcome | None:
         """What became of the checkout with this key; None where it bound none."""
@@ -125,13 +125,13 @@ class OrdersService:
 
     async def cancel_order(self, command: CancelOrder) -> Order | OrderNotFound | CannotCancel | InvalidField:
         """Undo an order and give its money back; one that is cancelled already is told again."""
-        return await self._to_its_end(self._cancellations.cancel(command))
+        return await self._running.to_its_end(partial(self._cancellations.cancel, command))
 
     async def refund_order(
         self, command: RefundOrder
     ) -> Refund | OrderNotFound | CannotRefund | RefundTooHigh | IdempotencyKeyReused | InvalidField:
         """Give money of a paid order back, once for each operator and idempotency key."""
-        return await self._to_its_end(self._refunds.refund(command))
+        return await self._running.to_its_end(lambda _: self._refunds.refund(command))
 
     async def retry_refund(self, command: RetryRefund) -> Refund | RefundNotFound:
         """Try a FAILED refund again; any other is told as it is."""
@@ -206,27 +206,9 @@ class OrdersService:
 
     async def finish_running(self) -> None:
         """Wait for commands that run, also those whose callers have gone: before a shutdown."""
-        while self._running:
-            await asyncio.wait(self._running)
-
-    async def _to_its_end(self, command: Coroutine[Any, Any, T]) -> T:
-        """Run a command that moves money to its end, also when the caller is cancelled."""
-        task = asyncio.create_task(command)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(_report)
-            raise
+        await self._running.finish()
 
     async def _id_of(self, number: str) -> UUID | None:
         read = read_number(number)
         row = await self._database.read().one(views.FIND_BY_NUMBER, number=read) if read else None
         return row.id if row else None
-
-
-def _report(task: asyncio.Task[Any]) -> None:
-    """Log the failure of a command that nobody waits for any more."""
-    if not task.cancelled() and (error := task.exception()):
-        _log.error("a command failed after its caller had gone", exc_info=error)

@@ -6,6 +6,7 @@ from domains.sellers.errors import (
     ListingIsWithdrawn,
     ListingNotFound,
     NotASeller,
+    TooManyListings,
     UnknownBook,
 )
 from domains.sellers.model import (
@@ -37,6 +38,7 @@ __all__ = [
     "Sale",
     "Seller",
     "SellersService",
+    "TooManyListings",
     "UnknownBook",
     "WithdrawListing",
     "seller_id_of",

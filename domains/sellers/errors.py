@@ -28,6 +28,14 @@ class UnknownBook(Problem):
     isbn: str
 
 
+class TooManyListings(Problem):
+    """The seller has as many listings of this book as one seller may have."""
+
+    code = "TOO_MANY_LISTINGS"
+    path: tuple[str, ...] = ("input", "isbn")
+    limit: int
+
+
 class ListingNotFound(Problem):
     """The seller has no such listing."""
 

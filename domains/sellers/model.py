@@ -9,11 +9,13 @@ from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from domains.sellers.errors import ListingIsWithdrawn, ListingNotFound
+from domains.sellers.errors import ListingIsWithdrawn, ListingNotFound, TooManyListings
 from kernel.books import Grade, InvalidIsbn, parse_isbn
 from kernel.errors import InvalidField, Problem, StaleVersion, UnsupportedCurrency
 from kernel.money import Money
 
+MOST_LISTINGS_OF_A_BOOK = 50
+"""That are not withdrawn, of one seller: every change of an offer tells of all offers of its book."""
 LARGEST_QUANTITY = 10_000
 LARGEST_PRICE_MINOR = 100_000_000
 LONGEST_DISPLAY_NAME = 60
@@ -251,6 +253,12 @@ def refuse_price(price: Money | InvalidField, currency: str) -> Iterator[Invalid
     if not 0 < price.minor <= LARGEST_PRICE_MINOR:
         largest = Money(LARGEST_PRICE_MINOR, currency)
         yield InvalidField(path=("input", "price", "amount"), reason=f"A price is above zero and at most {largest}.")
+
+
+def refuse_listings(count: int) -> Iterator[TooManyListings]:
+    """More listings of one book than one seller may have."""
+    if count > MOST_LISTINGS_OF_A_BOOK:
+        yield TooManyListings(limit=MOST_LISTINGS_OF_A_BOOK)
 
 
 def _refuse_isbn(isbn: str) -> Iterator[InvalidField]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, case, select, tuple_, update
+from sqlalchemy import BigInteger, Integer, case, func, select, tuple_, update
 
 from domains.sellers.model import Listing, Seller, name_key
 from domains.sellers.tables import known_books, listings, sellers
@@ -61,6 +62,14 @@ class KeyRow(NamedTuple):
     fingerprint: str
 
 
+class OfferedRow(NamedTuple):
+    """How many listings of a book a seller has that are not withdrawn."""
+
+    seller_id: UUID
+    isbn: str
+    offered: int
+
+
 class BookRow(NamedTuple):
     """A book that can be listed."""
 
@@ -74,6 +83,13 @@ _LIMIT = param(Integer, "limit")
 
 FIND_SELLERS = Statement(select(*_SELLER).where(sellers.c.id.in_(params(sellers.c.id, "ids"))), SellerRow)
 FIND_SELLER_OF = Statement(select(*_SELLER).where(sellers.c.owner_id == param(sellers.c.owner_id)), SellerRow)
+LOCK_SELLERS_OF = Statement(
+    select(*_SELLER)
+    .where(sellers.c.owner_id.in_(params(sellers.c.owner_id, "owner_ids")))
+    .order_by(sellers.c.id)
+    .with_for_update(),
+    SellerRow,
+)
 ADD_SELLER = Statement(insert_row(sellers))
 ADD_SELLER_ONCE = Statement(insert_row(sellers).on_conflict_do_nothing())
 EARN = Statement(
@@ -101,6 +117,16 @@ FIND_KEY = Statement(
         listings.c.idempotency_key == param(listings.c.idempotency_key),
     ),
     KeyRow,
+)
+OFFERED = Statement(
+    select(listings.c.seller_id, listings.c.isbn, func.count().label("offered"))
+    .where(
+        listings.c.seller_id.in_(params(listings.c.seller_id, "seller_ids")),
+        listings.c.isbn.in_(params(listings.c.isbn, "isbns")),
+        ~listings.c.withdrawn,
+    )
+    .group_by(listings.c.seller_id, listings.c.isbn),
+    OfferedRow,
 )
 _NEW_LISTING = insert_row(listings, without=("on_hand", "stock_version"))
 ADD_LISTING = Statement(_NEW_LISTING)
@@ -142,6 +168,11 @@ async def find_seller_of(reader: Reader, owner_id: str) -> Seller | None:
     return row and _seller(row)
 
 
+async def lock_sellers_of(tx: Transaction, owner_ids: Iterable[str]) -> dict[str, Seller]:
+    """The sellers that these owners are; nobody else publishes for one of them until the commit."""
+    return {row.owner_id: _seller(row) for row in await tx.all(LOCK_SELLERS_OF, owner_ids=list(owner_ids))}
+
+
 async def add_seller(tx: Transaction, seller: Seller) -> bool:
     """False where the id, the owner or the name is taken."""
     return bool(await tx.run(ADD_SELLER_ONCE, **_seller_values(seller)))
@@ -171,6 +202,12 @@ async def known_isbns(reader: Reader, isbns: Iterable[str]) -> set[str]:
 async def find_listings(reader: Reader, ids: Iterable[UUID]) -> dict[UUID, Listing]:
     """The listings that exist of these ids."""
     return {row.id: _listing(row) for row in await reader.all(FIND_LISTINGS, ids=list(ids))}
+
+
+async def count_offered(reader: Reader, seller_ids: Iterable[UUID], isbns: Iterable[str]) -> Counter[tuple[UUID, str]]:
+    """How many listings each of these sellers has of each of these books, without those that are withdrawn."""
+    rows = await reader.all(OFFERED, seller_ids=list(seller_ids), isbns=list(isbns))
+    return Counter({(row.seller_id, row.isbn): row.offered for row in rows})
 
 
 async def lock_listing(tx: Transaction, listing_id: UUID) -> Listing | None:

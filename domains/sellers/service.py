@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -27,6 +28,7 @@ from domains.sellers.model import (
     Sale,
     Seller,
     WithdrawListing,
+    refuse_listings,
 )
 from kernel.clock import Clock, utc_now
 from kernel.database import Database, Transaction
@@ -74,10 +76,10 @@ class SellersService:
         published_at = self._clock()
 
         async def publish(tx: Transaction) -> Listing | tuple[Problem, ...]:
-            seller = await repository.find_seller_of(tx, command.owner_id)
+            seller = (await repository.lock_sellers_of(tx, [command.owner_id])).get(command.owner_id)
             if seller and not problems and (answer := await _published_before(tx, seller, command)):
                 return answer
-            refused = (*problems, *await _refuse_stranger(tx, seller, command))
+            refused = (*problems, *await _refuse_listing(tx, seller, command))
             if seller is None or refused:
                 return refused
             listing = self._new_listing(command, seller, published_at)
@@ -145,20 +147,22 @@ class SellersService:
 
         async def add(chunk: Sequence[PublishListing], tx: Transaction) -> list[Listing]:
             listings = await repository.find_listings(tx, (c.id for c in chunk if c.id))
-            owners = {c.owner_id: await repository.find_seller_of(tx, c.owner_id) for c in chunk}
+            owners = await repository.lock_sellers_of(tx, {c.owner_id for c in chunk})
             isbns = {c.isbn13 for c in chunk if c.isbn13}
             unknown = isbns - await repository.known_isbns(tx, isbns)
             _refuse_bulk(UnknownBook(isbn=isbn) for isbn in sorted(unknown))
-            _refuse_bulk(NotASeller() for seller in owners.values() if seller is None)
+            _refuse_bulk(NotASeller() for c in chunk if c.owner_id not in owners)
+            offered = await repository.count_offered(tx, [seller.id for seller in owners.values()], isbns)
             new: list[tuple[Listing, str]] = []
             for command in chunk:
-                seller = owners[command.owner_id]
-                if command.id not in listings and seller is not None:
-                    listing = self._new_listing(command, seller, published_at)
+                if command.id not in listings:
+                    listing = self._new_listing(command, owners[command.owner_id], published_at)
                     listings[listing.id] = listing
                     new.append((listing, command.fingerprint))
+            added = Counter((listing.seller_id, listing.isbn) for listing, _ in new)
+            _refuse_bulk(problem for key in added for problem in refuse_listings(offered[key] + added[key]))
             await repository.add_listings(tx, new)
-            events = (ListingPublished(**added.announced(), quantity=added.published_quantity) for added, _ in new)
+            events = (ListingPublished(**one.announced(), quantity=one.published_quantity) for one, _ in new)
             await outbox.add(tx, *events)
             return [listings[c.id] for c in chunk if c.id]
 
@@ -243,12 +247,15 @@ async def _published_before(
     return (await repository.find_listings(tx, [earlier.id]))[earlier.id]
 
 
-async def _refuse_stranger(tx: Transaction, seller: Seller | None, command: PublishListing) -> list[Problem]:
-    """Who does not sell cannot publish, and what the catalogue does not know cannot be published."""
+async def _refuse_listing(tx: Transaction, seller: Seller | None, command: PublishListing) -> list[Problem]:
+    """Who does not sell cannot publish; nor can be what the catalogue does not know, or what there is enough of."""
     problems: list[Problem] = [] if seller else [NotASeller()]
     isbn = command.isbn13
     if isbn and not await repository.known_isbns(tx, [isbn]):
         problems.append(UnknownBook(isbn=isbn))
+    if isbn and seller:
+        offered = await repository.count_offered(tx, [seller.id], [isbn])
+        problems.extend(refuse_listings(offered[seller.id, isbn] + 1))
     return problems
 
 

@@ -63,6 +63,7 @@ listings = Table(
     UniqueConstraint("seller_id", "idempotency_key"),
     CheckConstraint("price > 0 AND published_quantity > 0", name="offer"),
     Index("ix_listings_newest", "seller_id", "published_at", "id"),
+    Index("ix_listings_offered", "seller_id", "isbn", "withdrawn"),
 )
 
 sold_orders = Table(

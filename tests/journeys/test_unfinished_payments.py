@@ -1,14 +1,17 @@
-"""Payments without an outcome at first: unknown ones, and those that the buyer has to confirm."""
+"""Payments without an outcome at first: unknown ones, slow ones, and those that the buyer has to confirm."""
 
 from __future__ import annotations
 
 import secrets
-from asyncio import gather
+from asyncio import create_task, gather
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import httpx
+import pytest
 
 from tests import documents
-from tests.builders import Answer, Buyer, Offer, Shop
+from tests.builders import ADDRESS, Answer, Buyer, Offer, Shop, euros, kinds
 from tests.conftest import wait_until
 from tests.server import Server
 
@@ -88,6 +91,45 @@ async def test_while_an_outcome_is_unknown_every_way_of_asking_tells_so(hasty_sh
     again = await buyer.checks_out(amount="10.00", method="card-timeout-charged", key=key)
     assert (again["__typename"], again["replayed"], again["order"]["id"]) == ("CheckoutCompleted", True, order["id"])
     assert hasty_shop.traces.charged([order]) == [1000]
+
+
+# --- slow -------------------------------------------------------------------------------------------------------
+
+
+async def over_http(buyer: Buyer, checkout: Answer) -> Answer:
+    """What a request is answered."""
+    return await buyer.ask(documents.CHECKOUT, input=checkout)
+
+
+async def over_a_websocket(buyer: Buyer, checkout: Answer) -> Answer:
+    """What an operation of a websocket is answered."""
+    async with buyer.live() as live:
+        return await live.follow(documents.CHECKOUT, input=checkout).next()
+
+
+@pytest.mark.parametrize("send", [over_http, over_a_websocket])
+async def test_a_buyer_is_answered_before_a_slow_provider_and_told_of_its_answer(
+    brief_shop: Shop, send: Callable[[Buyer, Answer], Coroutine[Any, Any, Answer]]
+) -> None:
+    buyer, key, slow = brief_shop.buyer(), secrets.token_hex(8), "card-slow"
+    await buyer.adds(await brief_shop.offer(price="10.00"))
+    given = {"idempotencyKey": key, "deliveryAddress": ADDRESS, "amount": euros("10.00"), "paymentMethod": slow}
+    sent = create_task(send(buyer, given))
+
+    async def placed() -> Answer | None:
+        return await buyer.ask(documents.CHECKOUT_ATTEMPT, key=key)
+
+    found = await brief_shop.eventually(placed)
+    other = await buyer.checks_out(amount="10.00")
+    pending = await sent
+    assert kinds([found, other, pending]) == ["CheckoutPending", "CheckoutInProgress", "CheckoutPending"]
+    assert {answer["order"]["id"] for answer in (found, other)} == {pending["order"]["id"]}
+    assert (pending["order"]["status"], pending["nextAction"]) == ("PENDING", None)
+
+    order = await pushed(buyer, pending["order"], "PAID")
+    again = await buyer.checks_out(amount="10.00", method=slow, key=key)
+    assert (again["__typename"], again["replayed"], again["order"]["id"]) == ("CheckoutCompleted", True, order["id"])
+    assert brief_shop.traces.charged([order]) == [1000]
 
 
 # --- to be confirmed --------------------------------------------------------------------------------------------

@@ -86,6 +86,8 @@ class Shelves:
     look_gate: asyncio.Event | None = None
     """Keeps whoever asks for offers waiting; `looked` says that somebody waits."""
     looked: asyncio.Event = field(default_factory=asyncio.Event)
+    stuck: bool = False
+    """Nothing that is held can be given back."""
     crash_before: set[str] = field(default_factory=set)
     crash_after: set[str] = field(default_factory=set)
 
@@ -120,6 +122,8 @@ class Shelves:
     async def release(self, order_id: UUID, reason: str) -> None:
         outside_transaction("releasing")
         self._maybe_crash("release", self.crash_before)
+        if self.stuck:
+            raise IllegalTransition("the hold cannot end")
         self.held.pop(order_id, None)
         self.released.setdefault(order_id, reason)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +15,10 @@ from sqlalchemy import select
 from domains.orders import (
     ActionRequired,
     Captured,
+    CheckoutPending,
     NotCharged,
     Order,
+    OrdersService,
     OrderStatus,
     Refunded,
     RefundLine,
@@ -31,10 +34,11 @@ from domains.orders.steps import refund_receipt
 from domains.orders.tables import receipts
 from kernel.columns import param
 from kernel.database import Statement
+from kernel.ids import new_id
 from messaging.event import Event
 from messaging.events import OrderCancelled, OrderPaid, OrderRefunded, OrderUpdated
 from tests.domains.orders.receipts import deliver, receipts_of, reversals_of, shortage_of
-from tests.domains.orders.shop import Shop, euros
+from tests.domains.orders.shop import Shop, Titles, euros
 from tests.domains.orders.till import reference_of
 
 REFUSED = RefundRefused("CLOSED", "the account is gone")
@@ -63,6 +67,28 @@ class Way:
     ever_paid: bool = False
     asked: int = 0
     came_back: int = 0
+    slow: OrdersService | None = None
+    """Whose checkout was answered before the provider was."""
+
+    @classmethod
+    async def of_a_slow_charge(cls, shop: Shop, draw: Callable[[st.SearchStrategy], object]) -> Way:
+        """An order of two sellers whose buyer was answered while the provider was still asked for the money."""
+        slow = OrdersService(shop.database, shop.shelves, Titles(), shop.till, currency="EUR", answer_seconds=0)
+        shop.till.gate, shop.till.asked = asyncio.Event(), asyncio.Event()
+        shop.till.answer = Captured("till-1")
+        buyer = f"buyer-{new_id()}"
+        for number in range(2):
+            await shop.put(shop.offer(owner=f"owner-{number}"), buyer=buyer)
+        pending = await slow.checkout(await shop.request(buyer=buyer, key=str(new_id())))
+        assert isinstance(pending, CheckoutPending)
+        await shop.till.asked.wait()
+        return cls(shop, pending.order, draw, slow=slow)
+
+    async def slow_charge_is_answered(self) -> None:
+        """By what the provider had decided meanwhile, or by the money."""
+        if self.slow and self.shop.till.gate:
+            self.shop.till.gate.set()
+            await self.slow.finish_running()
 
     async def pays(self) -> None:
         self.shop.till.decided[self.order.id] = Captured(reference_of(self.order.id))
@@ -162,6 +188,7 @@ class Way:
 
     async def comes_to_rest(self) -> Order:
         """Everybody is there again, does what is left to do, and tells of it once more."""
+        await self.slow_charge_is_answered()
         till = self.shop.till
         till.refund_answer = Refunded()
         till.decided.setdefault(self.order.id, Refused("NO", "no"))
@@ -193,6 +220,7 @@ class Way:
             self.operator_tries_again,
             self.orders_are_swept,
             self.a_domain_reports,
+            *[self.slow_charge_is_answered] * (self.slow is not None),
         ]
 
 
@@ -200,8 +228,11 @@ class Way:
 @given(data=st.data())
 async def test_any_interleaving_ends_in_order(shop: Shop, data: st.DataObject) -> None:
     """Every example has an order of its own, so it may share the database with the others."""
-    order = await shop.pending_order(sellers=2)
-    way = Way(shop, order, data.draw)
+    if data.draw(st.booleans()):
+        way = await Way.of_a_slow_charge(shop, data.draw)
+    else:
+        way = Way(shop, await shop.pending_order(sellers=2), data.draw)
+    order = way.order
     steps = way.steps()
     if data.draw(st.booleans()):
         await way.pays()

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from domains.orders import (
+    Captured,
     CheckoutCompleted,
     CheckoutInProgress,
     CheckoutPending,
@@ -183,3 +184,26 @@ async def test_the_sweep_waits_a_minute_for_a_charge_to_begin(shop: Shop) -> Non
     assert row is not None
     assert row.charge_deadline is None
     assert round((row.look_at - row.placed_at).total_seconds()) == 60
+
+
+async def test_a_retry_is_not_short_of_the_copies_that_its_own_ended_order_still_holds(shop: Shop) -> None:
+    await shop.put(shop.offer(copies=1))
+    shop.till.answer, shop.shelves.crash_before = Refused("DECLINED", "no"), {"release"}
+    await shop.crash()
+    assert (await shop.only_order()).status is OrderStatus.PAYMENT_FAILED
+    assert len(shop.shelves.held) == 1
+    shop.till.answer = Captured("till")
+    assert isinstance(await shop.checkout(key="second"), CheckoutCompleted)
+    await shop.let_time_pass()
+    assert await shop.service.finish_stale() == 0
+
+
+async def test_a_hold_that_cannot_be_given_back_keeps_its_buyer_from_nothing_else(shop: Shop) -> None:
+    await shop.put(shop.offer(copies=2))
+    shop.till.answer, shop.shelves.crash_before = Refused("DECLINED", "no"), {"release"}
+    await shop.crash()
+    shop.till.answer, shop.shelves.stuck = Captured("till"), True
+    assert isinstance(await shop.checkout(key="second"), CheckoutCompleted)
+    shop.shelves.stuck = False
+    await shop.let_time_pass()
+    assert await shop.service.finish_stale() == 1

@@ -47,6 +47,7 @@ class Till:
     """What comes of naming a charge, if it is no name."""
     gate: asyncio.Event | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    void_gate: asyncio.Event | None = None
     decided: dict[UUID, Captured | Refused | ActionRequired] = field(default_factory=dict)
     voided: set[UUID] = field(default_factory=set)
     charges: list[UUID] = field(default_factory=list)
@@ -105,6 +106,8 @@ class Till:
     async def void(self, reference: str) -> Captured | NotCharged | Unknown:
         outside_transaction("voiding")
         self._crash(self.crash_before, "void")
+        if self.void_gate is not None:
+            await self.void_gate.wait()
         if self.away:
             return Unknown()
         order_id = self._order_of(reference)

@@ -1,7 +1,6 @@
 """Sellers register, publish, change and withdraw; what is refused, and what the world is told."""
 
 from asyncio import gather
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from uuid import uuid4
 
@@ -17,8 +16,6 @@ from domains.sellers import (
     ListingIsWithdrawn,
     ListingNotFound,
     NotASeller,
-    PublishListing,
-    RegisterSeller,
     Seller,
     SellersService,
     UnknownBook,
@@ -26,29 +23,14 @@ from domains.sellers import (
     seller_id_of,
 )
 from domains.sellers.handlers import learn_book
+from domains.sellers.model import MOST_LISTINGS_OF_A_BOOK
 from kernel.books import Grade
 from kernel.database import ConstraintViolated
 from kernel.errors import InvalidField, StaleVersion, UnsupportedCurrency
 from kernel.money import Money
 from kernel.pages import InvalidCursor, PageRequest, encode_cursor
-from messaging.event import Event
 from messaging.events import BookAdded, ListingChanged, ListingPublished, ListingWithdrawn, SellerRegistered
-
-ISBN = "9780439023481"
-Told = Callable[[], Awaitable[list[Event]]]
-Deliver = Callable[..., Awaitable[None]]
-
-SARAH = RegisterSeller(owner_id="sarah", issuer="here", email="sarah@books.example", display_name=" Sarah's Shelf ")
-OFFER = PublishListing(
-    owner_id="sarah", isbn=ISBN, grade=Grade.GOOD, price=Money(1250, "EUR"), location=" Utrecht ", quantity=3
-)
-
-
-async def opened_stall(service: SellersService, deliver: Deliver) -> Seller:
-    await deliver(learn_book, BookAdded(book_isbn=ISBN, title="The Hunger Games", authors=("S. Collins",), version=1))
-    seller = await service.register(SARAH)
-    assert isinstance(seller, Seller)
-    return seller
+from tests.domains.sellers.stall import ISBN, OFFER, OTHER_ISBN, SARAH, Deliver, Told, kinds, opened_stall
 
 
 async def published(service: SellersService, deliver: Deliver) -> Listing:
@@ -56,11 +38,6 @@ async def published(service: SellersService, deliver: Deliver) -> Listing:
     listing = await service.publish_listing(OFFER)
     assert isinstance(listing, Listing)
     return listing
-
-
-def kinds(problems: object) -> list[type]:
-    assert isinstance(problems, tuple)
-    return [type(problem) for problem in problems]
 
 
 async def test_who_registers_is_a_seller_and_the_world_is_told(service: SellersService, told: Told) -> None:
@@ -275,16 +252,16 @@ async def test_bulk_commands_do_what_single_ones_do_and_may_be_repeated(
     service: SellersService, deliver: Deliver, told: Told
 ) -> None:
     await deliver(learn_book, BookAdded(book_isbn=ISBN, title="t", authors=(), version=1))
-    stalls = [replace(SARAH, owner_id=f"owner{n}", display_name=f"Stall {n}", rating=4.25) for n in range(3)]
-    offers = [replace(OFFER, owner_id=f"owner{n % 3}", id=uuid4()) for n in range(700)]
+    stalls = [replace(SARAH, owner_id=f"owner{n}", display_name=f"Stall {n}", rating=4.25) for n in range(20)]
+    offers = [replace(OFFER, owner_id=f"owner{n % 20}", id=uuid4()) for n in range(700)]
 
     registered = await service.register_many(stalls)
     listings = await service.publish_many(offers)
 
-    assert [seller.rating for seller in registered] == [4.25, 4.25, 4.25]
+    assert [seller.rating for seller in registered] == [4.25] * 20
     assert [listing.id for listing in listings] == [offer.id for offer in offers]
     events = await told()
-    assert sum(isinstance(event, SellerRegistered) for event in events) == 3
+    assert sum(isinstance(event, SellerRegistered) for event in events) == 20
     assert sum(isinstance(event, ListingPublished) for event in events) == 700
     assert await service.register_many(stalls) == registered
     assert await service.publish_many(offers) == listings
@@ -296,12 +273,14 @@ async def test_a_bulk_command_with_a_mistake_does_nothing(service: SellersServic
     mistakes = [
         replace(OFFER, quantity=0),
         replace(OFFER, owner_id="nobody"),
-        replace(OFFER, isbn="9780439554930"),
+        replace(OFFER, isbn=OTHER_ISBN),
     ]
 
     for mistake in mistakes:
         with pytest.raises(BulkRefused):
             await service.publish_many([OFFER, mistake])
+    with pytest.raises(BulkRefused, match="as many listings of this book"):
+        await service.publish_many([OFFER] * (MOST_LISTINGS_OF_A_BOOK + 1))
     with pytest.raises(BulkRefused):
         await service.register_many([replace(SARAH, display_name="")])
     with pytest.raises(ConstraintViolated):

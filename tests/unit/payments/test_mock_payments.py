@@ -1,5 +1,6 @@
 """The mock provider: what each method does, and what its ledger remembers."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,26 @@ async def test_a_charge_that_is_not_answered_may_be_taken_or_not() -> None:
     assert await payments.lookup(taken) == Captured(taken) == await payments.void(taken)
     assert await payments.charge(lost, PRICE, "card-timeout-uncharged") == Unknown()
     assert await payments.lookup(lost) == NotCharged() == await payments.void(lost)
+
+
+async def test_a_slow_charge_is_taken_when_its_time_is_over() -> None:
+    payments = MockPayments(slow_seconds=0.1)
+    taken, voided = await fresh(payments), await fresh(payments)
+    charges = [asyncio.ensure_future(payments.charge(charge, PRICE, "card-slow")) for charge in (taken, voided)]
+    await asyncio.wait(charges, timeout=0)
+    assert await payments.lookup(taken) == NotCharged() == await payments.void(voided)
+    first, second = await asyncio.gather(*charges)
+    assert (first, code_of(second)) == (Captured(taken), "VOIDED")
+    assert (await payments.lookup(taken), await payments.lookup(voided)) == (Captured(taken), NotCharged())
+
+
+async def test_a_slow_charge_that_is_not_waited_for_takes_nothing() -> None:
+    payments = MockPayments(slow_seconds=60)
+    charge = await fresh(payments)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await payments.charge(charge, PRICE, "card-slow")
+    assert await payments.lookup(charge) == NotCharged()
 
 
 async def test_a_flaky_charge_is_taken_when_it_is_asked_for_again() -> None:

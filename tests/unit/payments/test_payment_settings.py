@@ -18,11 +18,11 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "payments.md"
     ("name", "value", "reason"),
     [
         ("payments", "paypal", "'mock', 'stripe' or 'none'"),
-        ("stripe_key", "", "begins with sk_ or rk_"),
-        ("stripe_key", "pk_live_1", "begins with sk_ or rk_"),
-        ("stripe_key", "sk_test_1\n", "begins with sk_ or rk_"),
-        ("stripe_webhook_secret", "", "begins with whsec_"),
-        ("stripe_webhook_secret", "sk_test_1", "begins with whsec_"),
+        ("stripe_key", "", "this is none of Stripe's, which begin with sk_ or rk_"),
+        ("stripe_key", "pk_live_1", "this is none of Stripe's, which begin with sk_ or rk_"),
+        ("stripe_key", "sk_test_1\n", "this is none of Stripe's, which begin with sk_ or rk_"),
+        ("stripe_webhook_secret", "", "this is none of Stripe's, which begin with whsec_"),
+        ("stripe_webhook_secret", "sk_test_1", "this is none of Stripe's, which begin with whsec_"),
         ("stripe_url", "http://stripe.example", "begins with https://"),
         ("stripe_return_url", "shop.example", "begins with https://"),
     ],
@@ -34,7 +34,8 @@ def test_what_cannot_be_is_named(name: str, value: str, reason: str) -> None:
 
 def test_stripe_needs_its_key_and_secret() -> None:
     for missing in ("stripe_key", "stripe_webhook_secret"):
-        with pytest.raises(InvalidSetting, match=f"^BOOKSTALL_{missing.upper()}: "):
+        said = f"BOOKSTALL_{missing.upper()}: it is missing: payments by Stripe need it"
+        with pytest.raises(InvalidSetting, match=f"^{said}$"):
             Settings.load(**{name: value for name, value in ACCOUNT.items() if name != missing})
 
 

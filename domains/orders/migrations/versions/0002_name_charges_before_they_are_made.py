@@ -1,4 +1,7 @@
-"""Name charges before they are made."""
+"""Name charges before they are made.
+
+A downgrade loses the names: let no payment be under way.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,9 @@
-"""Cancel orders and give money back."""
+"""Cancel orders and give money back.
+
+A downgrade loses which lines were refunded, by whom, why and whether it was done, for how long an order may be
+cancelled and why it was, and what a payment waits for: let no payment or refund be under way. It is refused where
+operators refunded an order more than once.
+"""
 
 import sqlalchemy as sa
 from alembic import op

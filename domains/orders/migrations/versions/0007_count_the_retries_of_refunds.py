@@ -1,4 +1,7 @@
-"""Count the retries of refunds."""
+"""Count the retries of refunds.
+
+A downgrade loses the count: let no refund be under way.
+"""
 
 import sqlalchemy as sa
 from alembic import op
