@@ -15,7 +15,7 @@ def rebuild(settings: Settings) -> None:
     """Copies everything and says how much that was; raises Complaint where there is no cache beside the process."""
     settings.require_shared_cache()
     copied = asyncio.run(_rebuild(settings))
-    console.print(f"Copied {copied} books and sellers.")
+    console.print(f"Copied the offers of {copied} books.")
 
 
 async def _rebuild(settings: Settings) -> int:

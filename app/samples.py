@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 from app.wiring import Shop
 from domains.catalog import AddBook, read_sample_books
-from domains.orders import AddToCart
+from domains.orders import Cart, SetCartLine
 from domains.sellers import PublishListing, RegisterSeller
 from graph.auth import EMBEDDED_ISSUER
+from graph.context import Services
 from kernel.books import Grade
 from kernel.money import Money
 from messaging import outbox
@@ -26,6 +28,7 @@ T = TypeVar("T")
 SEED = 20261122
 CHUNK = 250
 BUYERS = ("alice", "ben")
+CART_LINES = 2
 STALLS = (
     ("mara", "Mara's Attic", "Utrecht"),
     ("jonas", "Jonas Antiquariat", "Leipzig"),
@@ -67,12 +70,14 @@ async def load_samples(shop: Shop, show: Show) -> str:
         await loading.wrote(len(chunk))
     await services.sellers.register_many([_stall(*stall) for stall in STALLS])
     await loading.wrote(len(STALLS))
-    await loading.arrived()  # a listing needs a known book, and that news travels by events
     for chunk in _chunks(listings):
+        await loading.until(partial(_can_be_listed, services, chunk))
         await services.sellers.publish_many(chunk)
         await loading.wrote(EVENTS_OF_A_LISTING * len(chunk))
-    await loading.arrived()
-    await _fill_cart(shop, listings)
+    await loading.until(loading.all_is_sent)
+    for chunk in _chunks(listings):
+        await loading.until(partial(_is_offered, services, chunk))
+    await _fill_cart(services, listings)
     return f"{len(books)} books, {len(STALLS)} sellers, {len(listings)} listings, {len(BUYERS)} buyers"
 
 
@@ -90,12 +95,15 @@ class _Loading:
         self._written += events
         await self._waiting()
 
-    async def arrived(self) -> None:
-        """Returns once no event is on its way."""
-        while True:
-            if not await self._waiting():
-                return
+    async def until(self, arrived: Callable[[], Awaitable[bool]]) -> None:
+        """Returns once the events that bring something about have done so."""
+        while not await arrived():
+            await self._waiting()
             await asyncio.sleep(POLL_SECONDS)
+
+    async def all_is_sent(self) -> bool:
+        """Whether no event waits to be sent; who consumes it may be slower."""
+        return not await self._waiting()
 
     async def _waiting(self) -> int:
         waiting = {name: (await outbox.lag(db.read())).waiting for name, db in self._databases.items()}
@@ -133,10 +141,32 @@ def _chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
         yield rows[start : start + CHUNK]
 
 
-async def _fill_cart(shop: Shop, listings: Sequence[PublishListing]) -> None:
+async def _can_be_listed(services: Services, listings: Sequence[PublishListing]) -> bool:
+    """Whether sellers have heard of the books."""
+    isbns = {listing.isbn for listing in listings}
+    return await services.sellers.known_books(isbns) == isbns
+
+
+async def _is_offered(services: Services, listings: Sequence[PublishListing]) -> bool:
+    """Whether inventory has heard of the listings, and the catalogue of what that made of their books."""
+    ids = [listing.id for listing in listings if listing.id]
+    if len(await services.inventory.find_items(ids)) < len(ids):
+        return False
+    isbns = list({listing.isbn for listing in listings})
+    shown = await services.catalog.find_offers(isbns)
+    stocks = await services.inventory.find_stock(isbns)
+    return all(isbn in shown and shown[isbn].version >= stock.version for isbn, stock in stocks.items())
+
+
+async def _fill_cart(services: Services, listings: Sequence[PublishListing]) -> None:
     """The second buyer has something in the cart, so that there is a cart to look at."""
-    orders, (_, buyer) = shop.services.orders, BUYERS
-    if not (await orders.cart_of(buyer)).lines:
-        for listing in listings[:2]:
-            if listing.id is not None:
-                await orders.add_to_cart(AddToCart(buyer_id=buyer, listing_id=listing.id, quantity=1))
+    _, buyer = BUYERS
+    cart = await services.orders.cart_of(buyer)
+    for listing in listings:
+        if len(cart.lines) >= CART_LINES:
+            return
+        if listing.id is not None:
+            changed = await services.orders.set_cart_line(
+                SetCartLine(buyer_id=buyer, listing_id=listing.id, quantity=1)
+            )
+            cart = changed if isinstance(changed, Cart) else cart  # this one is sold out or withdrawn

@@ -49,7 +49,7 @@ def log(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def configure_logging(*, level: str = "INFO", json: bool = True) -> None:
-    """Log lines to stderr: JSON for machines, or aligned text for people; warnings of libraries look the same."""
+    """Log lines to stderr: JSON for machines, or aligned text for people; all that is warned of looks the same."""
     shape = [_TRACEBACKS, structlog.processors.JSONRenderer()] if json else [_essentials_first, _for_people()]
     origin = [
         _add_correlation,
@@ -70,6 +70,7 @@ def configure_logging(*, level: str = "INFO", json: bool = True) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
 
 
 def _for_people() -> structlog.typing.Processor:

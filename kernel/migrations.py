@@ -90,7 +90,8 @@ async def differences(url: str, name: str, metadata: MetaData) -> list[object]:
         from alembic.autogenerate import compare_metadata
         from alembic.migration import MigrationContext
 
-        found.extend(compare_metadata(MigrationContext.configure(connection), metadata))
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        found.extend(compare_metadata(context, metadata))
 
     await _in_transaction(url, compare)
     return found
@@ -177,7 +178,7 @@ async def _in_transaction(url: str, work: Callable[[Connection], None]) -> None:
         if parts.drivername == "sqlite":
             await asyncio.to_thread(_in_sqlite, parts, work)
         else:
-            await _in_postgresql(parts, work)
+            await _in_postgresql(url, work)
 
 
 def _in_sqlite(url: URL, work: Callable[[Connection], None]) -> None:
@@ -199,14 +200,15 @@ def _in_sqlite(url: URL, work: Callable[[Connection], None]) -> None:
         engine.dispose()
 
 
-async def _in_postgresql(url: URL, work: Callable[[Connection], None]) -> None:
+async def _in_postgresql(url: str, work: Callable[[Connection], None]) -> None:
+    import asyncpg
     from sqlalchemy.ext.asyncio import create_async_engine
 
     from kernel.postgresql_errors import DRIVER_ERRORS, translated
 
-    # SQLAlchemy hands a URL's options to asyncpg as they are named there: `ssl`, where libpq says `sslmode`.
-    options = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
-    engine = create_async_engine(url.set(drivername="postgresql+asyncpg", query=options), poolclass=NullPool)
+    # The driver reads the URL, as everywhere else: SQLAlchemy knows other options, and none for certificates.
+    connect = partial(asyncpg.connect, url)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})

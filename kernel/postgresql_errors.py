@@ -1,5 +1,7 @@
 """PostgreSQL's errors as the seam's own, without their details: those quote values."""
 
+import socket
+
 import asyncpg
 
 from kernel.database import Conflict, ConstraintViolated, DatabaseError, Full, InvalidValue, Unavailable
@@ -28,6 +30,12 @@ _CONNECTION_LOST = (
     OSError,
     TimeoutError,
 )
+_IN_WORDS = {
+    ConnectionRefusedError: "connection refused",
+    OSError: "no connection",  # asyncio's for a host with several addresses
+    socket.gaierror: "no such host is known",
+    TimeoutError: "no answer in time",
+}
 _UNAVAILABLE_CLASSES = {"53", "57", "58", "XX"}
 _INVALID_VALUE_CLASS = "22"
 _NAMING_CLASSES = {"28", "3D", "42"}
@@ -43,9 +51,9 @@ def translated(error: Exception) -> DatabaseError:
     if isinstance(error, UnicodeEncodeError):
         return InvalidValue(kind)
     if isinstance(error, asyncpg.DiskFullError):
-        return Full(kind)
+        return Full("the disk of PostgreSQL is full")
     if isinstance(error, _CONNECTION_LOST):
-        return Unavailable(kind)
+        return Unavailable(_IN_WORDS.get(type(error), kind))
     state = getattr(error, "sqlstate", None) or ""
     if state[:2] in _UNAVAILABLE_CLASSES:
         return Unavailable(f"{kind} ({state})")

@@ -14,7 +14,7 @@ from app.audit.rule import Fault, Row, Rule
 from app.payments import LedgerEntry
 from app.settings import DOMAINS, Settings
 from app.subscriptions import SAGA
-from domains.catalog.model import BookOffers, OfferSeller
+from domains.catalog.model import BookOffers
 
 MOST_ROWS = 10_000
 """What is told of one rule; more than that is counted."""
@@ -30,7 +30,6 @@ _OWN_TABLES = """
     CREATE TABLE returned (refund_id, order_id, amount);
     CREATE TABLE consumers (event, domain);
     CREATE TABLE cached_offers (isbn PRIMARY KEY, version, total, sellers, min_price, max_price, offers);
-    CREATE TABLE cached_sellers (id PRIMARY KEY, version, display_name, rating);
     CREATE TABLE cache_problems (problem);
     CREATE INDEX charges_of ON charges (order_id);
     CREATE INDEX returned_by ON returned (refund_id);
@@ -94,16 +93,12 @@ class Books:
                 row = (entry.refund_id.hex, entry.order_id.hex, amount)
                 self.connection.execute("INSERT INTO returned VALUES (?, ?, ?)", row)
 
-    def add_copies(self, offers: Iterable[tuple[BookOffers, str]], sellers: Iterable[OfferSeller]) -> None:
+    def add_copies(self, offers: Iterable[tuple[BookOffers, str]]) -> None:
         """What the cache holds; offers come with their list as the catalogue's database has it."""
         for book, listed in offers:
             low, high = book.min_price and book.min_price.minor, book.max_price and book.max_price.minor
             row = (book.isbn, book.version, book.total, book.sellers, low, high, listed)
             self.connection.execute("INSERT INTO cached_offers VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        for seller in sellers:
-            rating = None if seller.rating is None else round(seller.rating * 100)
-            row = (seller.id.hex, seller.version, seller.display_name, rating)
-            self.connection.execute("INSERT INTO cached_sellers VALUES (?, ?, ?, ?)", row)
 
     def note_cache_problem(self, problem: str) -> None:
         """Why the cache could not be read."""

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from uuid import UUID
 
 from app.audit.books import Books, Limits, attached, new_books
 from app.audit.rules import RULES
@@ -74,12 +73,8 @@ async def _add_copies(books: Books, copies: Copies) -> None:
     query = "SELECT isbn FROM catalog.book_offers WHERE version > 0 AND isbn > ? ORDER BY isbn LIMIT ?"
     last = ""
     while isbns := [row[0] for row in books.connection.execute(query, (last, KEYS_AT_ONCE))]:
-        books.add_copies([(book, _listed(book)) for book in (await copies.offers(isbns)).values()], [])
+        books.add_copies([(book, _listed(book)) for book in (await copies.offers(isbns)).values()])
         last = isbns[-1]
-    query, last = "SELECT id FROM catalog.sellers WHERE id > ? ORDER BY id LIMIT ?", ""
-    while ids := [row[0] for row in books.connection.execute(query, (last, KEYS_AT_ONCE))]:
-        books.add_copies([], (await copies.sellers([UUID(hex=one) for one in ids])).values())
-        last = ids[-1]
 
 
 def _listed(book: BookOffers) -> str:

@@ -48,17 +48,6 @@ CATALOG = (
         hint="Has catalog a dead letter of this book?",
     ),
     Rule(
-        name="catalog.sellers",
-        domains=("catalog", "sellers"),
-        sentence="The catalogue knows sellers as they are registered.",
-        query="""
-            SELECT seller.display_name AS seller, seller.id, seller.version, known.version AS known
-            FROM sellers.sellers AS seller LEFT JOIN catalog.sellers AS known USING (id)
-            WHERE (known.version, known.display_name, known.rating)
-                IS NOT (seller.version, seller.display_name, seller.rating_hundredths)""",
-        hint="Has catalog a dead letter of this seller?",
-    ),
-    Rule(
         name="cache.there",
         domains=("catalog",),
         sentence="The cache answers.",
@@ -70,10 +59,7 @@ CATALOG = (
         domains=("catalog",),
         sentence="What changed in the catalogue is copied to the cache.",
         query="""
-            SELECT 'book' AS kind, isbn AS id, version, cached_version FROM catalog.book_offers, limits
-            WHERE cached_version < version AND cache
-            UNION ALL
-            SELECT 'seller', dashed(id), version, cached_version FROM catalog.sellers, limits
+            SELECT isbn AS book, version, cached_version FROM catalog.book_offers, limits
             WHERE cached_version < version AND cache""",
         hint="Is a worker of catalog running?",
     ),
@@ -90,18 +76,6 @@ CATALOG = (
                         IS NOT (book_offers.total, book_offers.sellers, book_offers.min_price, book_offers.max_price)
                     OR isbn IN (SELECT isbn FROM ({_OFFERS} EXCEPT {_COPIES}))
                     OR isbn IN (SELECT isbn FROM ({_COPIES} EXCEPT {_OFFERS})))""",
-        hint="`bookstall catalog rebuild` copies everything again.",
-    ),
-    Rule(
-        name="cache.sellers",
-        domains=("catalog",),
-        sentence="The cache's copy of a seller is the catalogue's.",
-        query="""
-            SELECT seller.display_name AS seller, id, seller.version, copy.version AS copied
-            FROM catalog.sellers AS seller JOIN cached_sellers AS copy USING (id)
-            WHERE copy.version <> seller.version AND cached_version = seller.version
-                OR copy.version = seller.version
-                    AND (copy.display_name, copy.rating) IS NOT (seller.display_name, seller.rating)""",
         hint="`bookstall catalog rebuild` copies everything again.",
     ),
 )

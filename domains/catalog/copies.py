@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from domains.catalog.model import Book, BookOffer, BookOffers, OfferSeller
+from domains.catalog.model import Book, BookOffer, BookOffers
 from kernel.cache import Cache
 from kernel.pages import Page, PageRequest
 
@@ -24,12 +23,11 @@ class _Sellers:
 
 _STOCK = TypeAdapter(BookOffers)
 _SELLERS = TypeAdapter(_Sellers)
-_SELLER = TypeAdapter(OfferSeller)
 _PAGE = TypeAdapter(Page[Book])
 
 
 class Copies:
-    """What the cache holds of the catalog: `book:{isbn}` totals and prices, `sellers:{isbn}` offers, sellers, pages."""
+    """What the cache holds of the catalog: `book:{isbn}` totals and prices, `sellers:{isbn}` offers, pages."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
@@ -53,16 +51,6 @@ class Copies:
         await self._cache.set_if_newer(f"sellers:{stock.isbn}", stock.version, sellers)
         totals = _STOCK.dump_json(stock, exclude={"offers"})
         await self._cache.set_if_newer(f"book:{stock.isbn}", stock.version, totals)
-
-    async def sellers(self, ids: Sequence[UUID]) -> dict[UUID, OfferSeller]:
-        """The sellers of whom a copy is there."""
-        values = await self._cache.get_many([f"seller:{seller_id}" for seller_id in ids])
-        sellers = [_SELLER.validate_json(value) for value in values if value is not None]
-        return {seller.id: seller for seller in sellers}
-
-    async def keep_seller(self, seller: OfferSeller) -> None:
-        """Copy a seller unless the copy is as new."""
-        await self._cache.set_if_newer(f"seller:{seller.id}", seller.version, _SELLER.dump_json(seller))
 
     async def incarnation(self) -> str:
         """Under another name than before, everything has to be copied again."""

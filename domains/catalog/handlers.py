@@ -1,10 +1,10 @@
-"""What the catalog does when stock or a seller changed: store the newest state, which a sweep copies to the cache."""
+"""What the catalog does when stock changed: store the newest state, which a sweep copies to the cache."""
 
 from domains.catalog import repository
-from domains.catalog.model import BookOffer, BookOffers, OfferSeller
+from domains.catalog.model import BookOffer, BookOffers
 from kernel.database import Transaction
 from kernel.money import Money
-from messaging.events import BookStockUpdated, SellerRegistered, SellerUpdated
+from messaging.events import BookStockUpdated
 
 SIGNAL = "offers"
 """Set after a commit that left something to copy; the sweep of `CatalogService.refresh_cache` waits on it."""
@@ -39,11 +39,4 @@ async def refresh_offers(tx: Transaction, event: BookStockUpdated) -> None:
         offers=tuple(sorted(offers, key=lambda offer: (offer.price.minor, offer.listing_id))),
     )
     if await repository.store_offers(tx, stock, event.currency):
-        tx.wake(SIGNAL)
-
-
-async def refresh_seller(tx: Transaction, event: SellerRegistered | SellerUpdated) -> None:
-    """Store what is shown of a seller beside an offer, unless something newer is known."""
-    seller = OfferSeller(event.seller_id, event.display_name, event.rating, event.version)
-    if await repository.store_seller(tx, seller):
         tx.wake(SIGNAL)

@@ -45,8 +45,6 @@ class BookOffer:
     quantity: int
     grade: Grade
     location: str
-    seller_name: str | None = None
-    seller_rating: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +61,6 @@ class BookOffers:
     updated_at: datetime
     offers: tuple[BookOffer, ...] = ()
     """By price and listing."""
-
-
-@dataclass(frozen=True, slots=True)
-class OfferSeller:
-    """What is shown of a seller beside an offer. `rating` is from 0 to 5."""
-
-    id: UUID
-    display_name: str
-    rating: float | None
-    version: int
 
 
 class BookOrder(StrEnum):

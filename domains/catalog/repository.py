@@ -3,23 +3,19 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import Integer, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domains.catalog.model import Book, BookOffer, BookOffers, OfferSeller
+from domains.catalog.model import Book, BookOffer, BookOffers
 from domains.catalog.tables import (
     OFFERS_LAG,
-    SELLER_LAGS,
-    SELLER_NAME_LENGTH,
     TITLE_RANK_LENGTH,
     book_offers,
     book_words,
     books,
     filled_cache,
-    sellers,
 )
 from domains.catalog.words import index_words_of, sort_key, words_of
 from kernel.columns import insert_row, param, params
@@ -63,15 +59,6 @@ class OffersRow(NamedTuple):
     offers: list[dict[str, Any]]
 
 
-class SellerRow(NamedTuple):
-    """A seller as shown with offers; the rating in hundredths."""
-
-    id: UUID
-    display_name: str
-    rating: int | None
-    version: int
-
-
 class IncarnationRow(NamedTuple):
     """Which cache holds everything that does not lag."""
 
@@ -80,7 +67,6 @@ class IncarnationRow(NamedTuple):
 
 BOOK_COLUMNS = [books.c[name] for name in BookRow._fields]
 _OFFERS_COLUMNS = [book_offers.c[name] for name in OffersRow._fields]
-_SELLER_COLUMNS = [sellers.c[name] for name in SellerRow._fields]
 _COUNT = param(Integer, "count")
 
 FIND_BOOKS = Statement(select(*BOOK_COLUMNS).where(books.c.isbn.in_(params(books.c.isbn, "isbns"))), BookRow)
@@ -135,29 +121,6 @@ MARK_OFFERS_CACHED = Statement(
         book_offers.c.cached_version < param(book_offers.c.version, "cached"),
     )
     .values(cached_version=param(book_offers.c.version, "cached"))
-)
-
-_NEW_SELLER = insert_row(sellers)
-STORE_SELLER = Statement(
-    _NEW_SELLER.on_conflict_do_update(
-        index_elements=["id"],
-        set_={name: _NEW_SELLER.excluded[name] for name in SellerRow._fields if name != "id"},
-        where=sellers.c.version < _NEW_SELLER.excluded.version,
-    )
-)
-FIND_SELLERS = Statement(select(*_SELLER_COLUMNS).where(sellers.c.id.in_(params(sellers.c.id, "ids"))), SellerRow)
-LAGGING_SELLERS = Statement(select(*_SELLER_COLUMNS).where(SELLER_LAGS).order_by(sellers.c.id).limit(_COUNT), SellerRow)
-SELLERS_FROM = Statement(
-    select(*_SELLER_COLUMNS).where(sellers.c.id > param(sellers.c.id, "after")).order_by(sellers.c.id).limit(_COUNT),
-    SellerRow,
-)
-MARK_SELLER_CACHED = Statement(
-    update(sellers)
-    .where(
-        sellers.c.id == param(sellers.c.id, "of_id"),
-        sellers.c.cached_version < param(sellers.c.version, "cached"),
-    )
-    .values(cached_version=param(sellers.c.version, "cached"))
 )
 
 _THE_CACHE = "read model"
@@ -215,34 +178,9 @@ async def lagging_offers(reader: Reader, count: int) -> list[BookOffers]:
     return [_offers_of(row) for row in await reader.all(LAGGING_OFFERS, count=count)]
 
 
-async def store_seller(tx: Transaction, seller: OfferSeller) -> bool:
-    """Store a seller unless something as new is stored already; whether it was stored."""
-    rating = _hundredths(seller.rating)
-    name = seller.display_name[:SELLER_NAME_LENGTH]
-    changed = await tx.run(
-        STORE_SELLER, id=seller.id, display_name=name, rating=rating, version=seller.version, cached_version=0
-    )
-    return bool(changed)
-
-
-async def find_sellers(reader: Reader, ids: Sequence[UUID]) -> list[OfferSeller]:
-    """The sellers that are known."""
-    return [_seller_of(row) for row in await reader.all(FIND_SELLERS, ids=ids)]
-
-
-async def lagging_sellers(reader: Reader, count: int) -> list[OfferSeller]:
-    """At most `count` sellers who are newer than what is known to be cached."""
-    return [_seller_of(row) for row in await reader.all(LAGGING_SELLERS, count=count)]
-
-
 async def offers_after(reader: Reader, isbn: str, count: int) -> list[BookOffers]:
     """The next `count` books that ever had stock, in the order of their ISBNs."""
     return [_offers_of(row) for row in await reader.all(OFFERS_FROM, after=isbn, count=count)]
-
-
-async def sellers_after(reader: Reader, seller_id: UUID, count: int) -> list[OfferSeller]:
-    """The next `count` sellers, in the order of their ids."""
-    return [_seller_of(row) for row in await reader.all(SELLERS_FROM, after=seller_id, count=count)]
 
 
 async def find_filled_cache(reader: Reader) -> str | None:
@@ -256,10 +194,9 @@ async def store_filled_cache(tx: Transaction, incarnation: str) -> None:
     await tx.run(STORE_FILLED_CACHE, name=_THE_CACHE, incarnation=incarnation)
 
 
-async def mark_cached(tx: Transaction, offers: Sequence[BookOffers], shown: Sequence[OfferSeller]) -> None:
+async def mark_cached(tx: Transaction, offers: Sequence[BookOffers]) -> None:
     """Remember which versions the cache holds."""
     await tx.many(MARK_OFFERS_CACHED, [{"of_isbn": stock.isbn, "cached": stock.version} for stock in offers])
-    await tx.many(MARK_SELLER_CACHED, [{"of_id": seller.id, "cached": seller.version} for seller in shown])
 
 
 def book_of(row: BookRow) -> Book:
@@ -310,10 +247,6 @@ def _offers_of(row: OffersRow) -> BookOffers:
         updated_at=row.updated_at,
         offers=_OFFERS.validate_python(row.offers),
     )
-
-
-def _seller_of(row: SellerRow) -> OfferSeller:
-    return OfferSeller(row.id, row.display_name, _from_hundredths(row.rating), row.version)
 
 
 def _minor(money: Money | None) -> int | None:

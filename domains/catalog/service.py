@@ -1,16 +1,12 @@
 """What others may ask of the catalog: books, searches, and what is offered of a book."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from functools import partial
-from typing import TypeVar
-from uuid import UUID
 
 from domains.catalog import repository
 from domains.catalog.copies import Copies
 from domains.catalog.errors import BookAlreadyKnown
-from domains.catalog.model import AddBook, Book, BookOffer, BookOffers, BookQuery, OfferSeller, new_book
+from domains.catalog.model import AddBook, Book, BookOffers, BookQuery, new_book
 from domains.catalog.search import search
 from kernel.cache import Cache, CacheUnavailable
 from kernel.database import Database, Transaction
@@ -18,9 +14,6 @@ from kernel.errors import Problem
 from kernel.pages import Page
 from messaging import outbox
 from messaging.events import BookAdded
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 BOOKS_IN_A_TRANSACTION = 500
 COPIES_AT_ONCE = 200
@@ -46,14 +39,17 @@ class CatalogService:
 
     async def find_offers(self, isbns: Sequence[str]) -> dict[str, BookOffers]:
         """What is offered of the books that ever had stock, as far as its events have arrived here."""
-        reader, copies = self._database.read(), self._copies
-        stored = partial(repository.find_offers, reader)
-        offers = await _through_cache(isbns, copies.offers, stored, copies.keep_offers)
-        seller_ids = list({offer.seller_id for stock in offers for offer in stock.offers})
-        stored = partial(repository.find_sellers, reader)
-        sellers = await _through_cache(seller_ids, copies.sellers, stored, copies.keep_seller)
-        by_id = {seller.id: seller for seller in sellers}
-        return {stock.isbn: _with_sellers(stock, by_id) for stock in offers}
+        found: dict[str, BookOffers] = {}
+        with suppress(CacheUnavailable):
+            found = await self._copies.offers(isbns)
+        missing = [isbn for isbn in isbns if isbn not in found]
+        if not missing:
+            return found
+        stored = await repository.find_offers(self._database.read(), missing)
+        with suppress(CacheUnavailable):
+            for stock in stored:
+                await self._copies.keep_offers(stock)
+        return found | {stock.isbn: stock for stock in stored}
 
     async def add_book(self, command: AddBook) -> Book | tuple[Problem, ...]:
         """Make a book known, so that it can be listed."""
@@ -80,29 +76,21 @@ class CatalogService:
         if await self._copies.incarnation() != await repository.find_filled_cache(self._database.read()):
             await self.rebuild_cache()
         offers = await repository.lagging_offers(self._database.read(), COPIES_AT_ONCE)
-        sellers = await repository.lagging_sellers(self._database.read(), COPIES_AT_ONCE)
         for stock in offers:
             await self._copies.keep_offers(stock)
-        for seller in sellers:
-            await self._copies.keep_seller(seller)
         if offers:
             await self._copies.begin_generation()
-        if offers or sellers:
-            await self._database.transact(lambda tx: repository.mark_cached(tx, offers, sellers))
-        return len(offers) + len(sellers)
+            await self._database.transact(lambda tx: repository.mark_cached(tx, offers))
+        return len(offers)
 
     async def rebuild_cache(self) -> int:
         """Copy everything, whatever is known to be copied; how much that was. Raises CacheUnavailable."""
         incarnation = await self._copies.incarnation()
-        reader, copied, isbn, seller_id = self._database.read(), 0, "", UUID(int=0)
+        reader, copied, isbn = self._database.read(), 0, ""
         while offers := await repository.offers_after(reader, isbn, COPIES_AT_ONCE):
             for stock in offers:
                 await self._copies.keep_offers(stock)
             copied, isbn = copied + len(offers), offers[-1].isbn
-        while sellers := await repository.sellers_after(reader, seller_id, COPIES_AT_ONCE):
-            for seller in sellers:
-                await self._copies.keep_seller(seller)
-            copied, seller_id = copied + len(sellers), sellers[-1].id
         await self._copies.begin_generation()
         # Had it been lost meanwhile, its incarnation would be another by now, and the next sweep would start over.
         await self._database.transact(lambda tx: repository.store_filled_cache(tx, incarnation))
@@ -123,34 +111,6 @@ class CatalogService:
             return new
 
         return await self._database.transact(store)
-
-
-async def _through_cache(
-    keys: Sequence[K],
-    copied: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]],
-    stored: Callable[[Sequence[K]], Awaitable[Sequence[V]]],
-    keep: Callable[[V], Awaitable[None]],
-) -> list[V]:
-    """What the cache holds, and of the rest what is stored; that is copied on the way."""
-    found: Mapping[K, V] = {}
-    with suppress(CacheUnavailable):
-        found = await copied(keys)
-    missing = [key for key in keys if key not in found]
-    if not missing:
-        return list(found.values())
-    values = await stored(missing)
-    with suppress(CacheUnavailable):
-        for value in values:
-            await keep(value)
-    return [*found.values(), *values]
-
-
-def _with_sellers(stock: BookOffers, sellers: Mapping[UUID, OfferSeller]) -> BookOffers:
-    def shown(offer: BookOffer) -> BookOffer:
-        seller = sellers.get(offer.seller_id)
-        return offer if seller is None else replace(offer, seller_name=seller.display_name, seller_rating=seller.rating)
-
-    return replace(stock, offers=tuple(shown(offer) for offer in stock.offers))
 
 
 def _required(command: AddBook) -> Book:

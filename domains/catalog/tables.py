@@ -1,6 +1,6 @@
 """The catalog's tables: books, the words they are found by, and the read model of what is offered of them."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table
 
 from domains.catalog.model import LANGUAGE_LENGTH, TITLE_LENGTH
 from domains.catalog.words import WORD_LENGTH
@@ -8,7 +8,6 @@ from kernel.columns import Instant, Json, new_metadata
 from messaging.tables import add_messaging_tables
 
 TITLE_RANK_LENGTH = 200
-SELLER_NAME_LENGTH = 200
 
 metadata = new_metadata()
 add_messaging_tables(metadata)
@@ -70,21 +69,9 @@ Index("ix_book_offers_price_rank_isbn", book_offers.c.price_rank, book_offers.c.
 OFFERS_LAG = book_offers.c.cached_version < book_offers.c.version
 Index("ix_book_offers_lagging", book_offers.c.isbn, postgresql_where=OFFERS_LAG, sqlite_where=OFFERS_LAG)
 
-sellers = Table(
-    "sellers",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("display_name", String(SELLER_NAME_LENGTH), nullable=False),
-    Column("rating", Integer),  # hundredths
-    Column("version", BigInteger, nullable=False),
-    Column("cached_version", BigInteger, nullable=False),
-)
-SELLER_LAGS = sellers.c.cached_version < sellers.c.version
-Index("ix_sellers_lagging", sellers.c.id, postgresql_where=SELLER_LAGS, sqlite_where=SELLER_LAGS)
-
 filled_cache = Table(
     "filled_cache",
     metadata,
     Column("name", String(16), primary_key=True),
-    Column("incarnation", String(200), nullable=False),  # of the cache that all offers and sellers were copied to
+    Column("incarnation", String(200), nullable=False),  # of the cache that all offers were copied to
 )

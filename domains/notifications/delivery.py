@@ -59,7 +59,7 @@ class MailDelivery:
         await self._database.write(mail_repository.RECLAIM)
 
     async def _deliver(self, mail: ClaimedMail) -> None:
-        with correlated(mail.claim.correlation_id):
+        with correlated(mail.claim.correlation_id, mail.claim.traceparent):
             try:
                 async with asyncio.timeout(self._send_seconds):
                     await self._provider.send(self._addressed(mail))

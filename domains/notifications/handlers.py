@@ -11,7 +11,6 @@ from domains.notifications.model import Contact, Draft, NotificationChannel, pre
 from domains.notifications.texts import show_amount, show_lines, show_order, show_reason, write
 from kernel.database import Transaction
 from kernel.ids import new_id
-from kernel.logging import correlation_id
 from messaging import outbox
 from messaging.consumer import NotYet
 from messaging.events import (
@@ -156,7 +155,7 @@ async def _send(tx: Transaction, *drafts: Draft) -> None:
         if not await repository.add(tx, draft, id=notification_id, sequence=shown, skipped=not channels):
             continue
         if draft.address is not None and NotificationChannel.MAIL in channels:
-            await mail_repository.add(tx, notification_id, draft.address, correlation_id=correlation_id())
+            await mail_repository.add(tx, notification_id, draft.address)
             tx.wake(SIGNAL)
         event = (NotificationCreated if channels else NotificationSkipped)(
             notification_id=notification_id,

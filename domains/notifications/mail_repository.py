@@ -13,6 +13,7 @@ from domains.notifications.model import DeliveryStatus
 from domains.notifications.tables import PENDING, mails, notifications
 from kernel.columns import in_seconds, insert_row, now, param, params
 from kernel.database import Reader, Statement, Transaction
+from kernel.logging import correlation_id, traceparent
 from messaging.events import NotificationKind
 
 
@@ -29,6 +30,7 @@ class ClaimRow(NamedTuple):
     address: str
     attempts: int
     correlation_id: str
+    traceparent: str | None
 
 
 class TextRow(NamedTuple):
@@ -72,7 +74,7 @@ CLAIM = Statement(
         due_at=in_seconds(param(Integer, "seconds")),
         attempts=mails.c.attempts + 1,
     )
-    .returning(mails.c.notification_id, mails.c.address, mails.c.attempts, mails.c.correlation_id),
+    .returning(*(mails.c[name] for name in ClaimRow._fields)),
     ClaimRow,
 )
 RECLAIM = Statement(update(mails).where(PENDING, mails.c.lease.is_not(None)).values(due_at=now(), lease=None))
@@ -94,9 +96,15 @@ PUT_OFF = Statement(
 )
 
 
-async def add(tx: Transaction, notification_id: UUID, address: str, *, correlation_id: str) -> None:
-    """A mail that is due at once."""
-    await tx.run(ADD, notification_id=notification_id, address=address, correlation_id=correlation_id)
+async def add(tx: Transaction, notification_id: UUID, address: str) -> None:
+    """A mail that is due at once, for what is worked on now."""
+    await tx.run(
+        ADD,
+        notification_id=notification_id,
+        address=address,
+        correlation_id=correlation_id(),
+        traceparent=traceparent(),
+    )
 
 
 async def any_due(reader: Reader) -> bool:

@@ -74,6 +74,7 @@ mails = Table(
     Column("settled_at", Instant),
     Column("reason", String(200)),
     Column("correlation_id", String(64), nullable=False),
+    Column("traceparent", String(64)),
 )
 # A literal: PostgreSQL uses a partial index only where the statement shows that it fits.
 PENDING = mails.c.status == literal_column("'PENDING'", String)

@@ -13,9 +13,10 @@ import yaml
 from typer.main import get_command
 
 from app.cli import app
-from app.settings import DOMAINS, Settings
+from app.settings import DOMAINS, InvalidSetting, Settings
 
 ROOT = Path(__file__).parents[2]
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -37,15 +38,19 @@ def started(service: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, command.make_context(name, list(options)).params
 
 
-def environment(service: dict[str, Any]) -> dict[str, str]:
-    """The variables of a service where nobody has set any outside."""
-    return {name: VARIABLE.sub(r"\2", value) for name, value in service["environment"].items()}
+def environment(service: dict[str, Any], **outside: str) -> dict[str, str]:
+    """The variables of a service where these are set outside, say in deploy/.env."""
+    return {
+        name: outside[name] if value is None else VARIABLE.sub(lambda found: outside.get(found[1], found[2]), value)
+        for name, value in service["environment"].items()
+        if value is not None or name in outside
+    }
 
 
-def settings(service: dict[str, Any]) -> Settings:
+def settings(service: dict[str, Any], **outside: str) -> Settings:
     """The settings that a process of ours finds; raises InvalidSetting, also for one that there is not."""
     return Settings.load(
-        **{name.removeprefix("BOOKSTALL_").lower(): value for name, value in environment(service).items()}
+        **{name.removeprefix("BOOKSTALL_").lower(): value for name, value in environment(service, **outside).items()}
     )
 
 
@@ -70,6 +75,49 @@ def test_the_workers_share_the_domains_among_them() -> None:
 def test_a_service_finds_the_settings_of_the_full_stack(service: dict[str, Any]) -> None:
     assert all(name.startswith("BOOKSTALL_") for name in service["environment"])
     settings(service).require_full_stack()
+
+
+def shown_for_production() -> dict[str, str]:
+    """The deploy/.env that docs/operations.md shows."""
+    (shown,) = re.findall(r"^```sh\n(POSTGRES_PASSWORD=.*?)^```$", OPERATIONS, re.MULTILINE | re.DOTALL)
+    return dict(line.split("=", 1) for line in shown.splitlines())
+
+
+def filled_in() -> dict[str, str]:
+    """The same with secrets of one's own."""
+    return {
+        name: "kept-in-a-safe-place" if value == "change-me" else value
+        for name, value in shown_for_production().items()
+    }
+
+
+@each_of_ours
+def test_a_service_is_fit_for_production_with_the_file_that_the_manual_shows(service: dict[str, Any]) -> None:
+    sound = filled_in()
+    assert settings(service, **sound).production
+    for name in sound.keys() - {"BOOKSTALL_PRODUCTION", "BOOKSTALL_METRICS_TOKEN"}:
+        with pytest.raises(InvalidSetting):
+            settings(service, **{given: value for given, value in sound.items() if given != name})
+
+
+@each_of_ours
+def test_no_secret_of_the_manual_is_taken(service: dict[str, Any]) -> None:
+    secrets = {name: value for name, value in shown_for_production().items() if value == "change-me"}
+    assert len(secrets) == 4
+    for name, value in secrets.items():
+        with pytest.raises(InvalidSetting):
+            settings(service, **filled_in() | {name: value})
+
+
+def test_whatever_the_manual_sets_is_read_by_the_compose_file() -> None:
+    passed_on = {name for service in OURS.values() for name, value in service["environment"].items() if value is None}
+    assert shown_for_production().keys() <= passed_on | {name for name, _ in VARIABLE.findall(str(COMPOSE))}
+
+
+def test_the_settings_that_may_be_set_outside_are_the_programs() -> None:
+    for service in OURS.values():
+        named = {name.removeprefix("BOOKSTALL_").lower() for name in service["environment"]}
+        assert named <= Settings.model_fields.keys()
 
 
 def test_processes_find_the_servers_by_the_names_of_their_services() -> None:
@@ -99,7 +147,7 @@ def test_no_password_is_written_into_the_file() -> None:
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             assert "PASS" not in name or VARIABLE.fullmatch(value), name
-            for password in re.findall(r"://\w+:(.*)@", str(value)):
+            for password in re.findall(r"://\w*:(.*)@", str(value)):
                 assert VARIABLE.fullmatch(password), name
 
 

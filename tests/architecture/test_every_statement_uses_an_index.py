@@ -35,7 +35,7 @@ RANKS = {
     BookOrder.RATING: "rating_rank",
     BookOrder.PRICE: "price_rank",
 }
-SEQUENCES = frozenset({"ids", "isbns", "names", "seller_ids", "statuses"})
+SEQUENCES = frozenset({"ids", "isbns", "names", "owner_ids", "seller_ids", "statuses"})
 DOMAINS = sorted(path.parent.name for path in (Path(__file__).parents[2] / "domains").glob("*/tables.py"))
 
 

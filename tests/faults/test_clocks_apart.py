@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
 import pytest
 
 from domains.inventory import HoldLine, InventoryService
@@ -28,7 +27,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
 Wait = Callable[..., Awaitable[Any]]
 
 TEN_MINUTES = 600
-SHORT_SECONDS, LONG_SECONDS = 2, 300
+SHORT_SECONDS, LONG_SECONDS = 3, 300
 """Holds that are over within the test, and that a clock ten minutes ahead would take to be over."""
 A_MINUTE = timedelta(minutes=1)
 SETTINGS = {
@@ -68,13 +67,6 @@ async def marketplace(
     await opened.open()
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-async def stalls(marketplace: Marketplace) -> AsyncIterator[Shop]:
-    """Where buyers and sellers meet, at the marketplace's gateway."""
-    async with httpx.AsyncClient(base_url=marketplace.gateway.url, timeout=30) as http:
-        yield Shop(marketplace.gateway, http, wait_until)
 
 
 async def test_what_expires_does_so_by_the_clock_of_the_database(marketplace: Marketplace, stalls: Shop) -> None:

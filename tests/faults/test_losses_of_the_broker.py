@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from messaging.rabbit_topology import EXCHANGE, queue_of
 from tests.builders import Shop
 from tests.faults.conftest import SETTINGS
 from tests.faults.full_stack import FullStack, Marketplace
-from tests.faults.shoppers import every_acknowledged_order_is_there, everybody_buys, shoppers
+from tests.faults.shoppers import Shopper, every_acknowledged_order_is_there, everybody_buys, shoppers
 from tests.outages import off_the_loop
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.rabbitmq, pytest.mark.redis]
@@ -92,6 +92,20 @@ async def sent_again(marketplace: Marketplace, *owners: str) -> int:
     return sum([await marketplace.count(owner, "outbox WHERE resent > 0") for owner in owners])
 
 
+@asynccontextmanager
+async def bought_while_workers_are_away(marketplace: Marketplace, people: Sequence[Shopper]) -> AsyncIterator[None]:
+    """Everybody has bought when the block begins; when it has ended the workers come back, and nothing is missed."""
+    await marketplace.comes_to_rest()
+    await asyncio.gather(*(worker.stop() for worker in marketplace.workers))
+    async with everybody_buys(people):
+        pass
+    yield
+    await asyncio.gather(*(worker.start() for worker in marketplace.workers))
+    await marketplace.comes_to_rest()
+    assert await sent_again(marketplace, "orders") >= SHOPPERS
+    await every_acknowledged_order_is_there(marketplace, people)
+
+
 async def test_one_of_several_domains_loses_its_binding_while_people_buy_and_every_order_settles(
     marketplace: Marketplace, stalls: Shop, eventually: Wait
 ) -> None:
@@ -157,43 +171,28 @@ async def test_an_event_that_only_a_watcher_takes_any_more_comes_to_every_domain
 async def test_a_queue_is_purged_and_a_worker_that_comes_back_misses_nothing(
     marketplace: Marketplace, stalls: Shop, eventually: Wait
 ) -> None:
-    people = await shoppers(stalls, SHOPPERS)
-    await marketplace.comes_to_rest()
-    await asyncio.gather(*(worker.stop() for worker in marketplace.workers))
-    async with everybody_buys(people):
-        pass
+    queue, url = queue_of("inventory"), marketplace.servers.transport_url
 
     async def all_wait() -> bool:
-        return await marketplace.waiting(queue_of("inventory")) >= SHOPPERS
+        return await marketplace.waiting(queue) >= SHOPPERS
 
-    await eventually(all_wait)
-    async with await aio_pika.connect(marketplace.servers.transport_url) as connection, connection.channel() as channel:
-        await (await channel.get_queue(queue_of("inventory"))).purge()
-    await asyncio.gather(*(worker.start() for worker in marketplace.workers))
-    await marketplace.comes_to_rest()
-    assert await sent_again(marketplace, "orders") >= SHOPPERS
-    await every_acknowledged_order_is_there(marketplace, people)
+    async with bought_while_workers_are_away(marketplace, await shoppers(stalls, SHOPPERS)):
+        await eventually(all_wait)
+        async with await aio_pika.connect(url) as connection, connection.channel() as channel:
+            await (await channel.get_queue(queue)).purge()
 
 
 async def test_the_broker_loses_its_disk_with_everything_that_waited(
     marketplace: Marketplace, stalls: Shop, eventually: Wait
 ) -> None:
-    people = await shoppers(stalls, SHOPPERS)
-    await marketplace.comes_to_rest()
-    await asyncio.gather(*(worker.stop() for worker in marketplace.workers))
-    async with everybody_buys(people):
-        pass
+    people, broker = await shoppers(stalls, SHOPPERS), marketplace.servers.rabbitmq
 
     async def all_are_sent() -> bool:
         return not await marketplace.count("orders", "outbox WHERE sent_at IS NULL")
 
-    await eventually(all_are_sent)
-    broker = marketplace.servers.rabbitmq
-    await off_the_loop(broker.kill)
-    await off_the_loop(lambda: shutil.rmtree(broker.folder / "mnesia"))
-    async with everybody_buys(people):
-        await off_the_loop(broker.start)
-    await asyncio.gather(*(worker.start() for worker in marketplace.workers))
-    await marketplace.comes_to_rest()
-    assert await sent_again(marketplace, "orders") >= SHOPPERS
-    await every_acknowledged_order_is_there(marketplace, people)
+    async with bought_while_workers_are_away(marketplace, people):
+        await eventually(all_are_sent)
+        await off_the_loop(broker.kill)
+        await off_the_loop(lambda: shutil.rmtree(broker.folder / "mnesia"))
+        async with everybody_buys(people):
+            await off_the_loop(broker.start)

@@ -19,7 +19,7 @@ from app.audit.reading import add_cache, complete
 from app.settings import DOMAINS, Settings
 from app.wiring import open_catalog
 from domains.catalog.copies import Copies
-from domains.catalog.model import BookOffers, OfferSeller
+from domains.catalog.model import BookOffers
 from kernel.cache import CacheUnavailable, InProcessCache
 from kernel.clock import utc_now
 from tests.faults.sabotage import ANN, BOB, CID, DAN, LEFT, SOLD, TORN, Row, Sabotage, now
@@ -211,7 +211,6 @@ FAULTS: Mapping[str, Callable[[Sabotage], None]] = {
     "messages.sellers": sql("UPDATE notifications.contacts SET email = 'x'"),
     "catalog.stock": sql(f"UPDATE catalog.book_offers SET total = total + 1 WHERE isbn = '{HOBBIT}'"),
     "catalog.offers": sql(f"UPDATE catalog.book_offers SET offers = '[]' WHERE isbn = '{HOBBIT}'"),
-    "catalog.sellers": sql("UPDATE catalog.sellers SET display_name = 'x' WHERE display_name = 'mara'"),
     "events.sent": sql("UPDATE inventory.outbox SET sent_at = NULL WHERE name = 'StockDeducted'"),
     "events.handled": sql("UPDATE sellers.inbox SET state = 'pending' WHERE name = 'OrderPaid'"),
     "events.dead": sql("UPDATE sellers.inbox SET state = 'dead' WHERE name = 'OrderPaid'"),
@@ -219,7 +218,7 @@ FAULTS: Mapping[str, Callable[[Sabotage], None]] = {
 }
 """What breaks each rule, and no other."""
 
-OF_THE_CACHE = {"cache.there", "cache.filled", "cache.offers", "cache.sellers"}
+OF_THE_CACHE = {"cache.there", "cache.filled", "cache.offers"}
 
 
 @pytest.fixture(scope="session")
@@ -279,11 +278,9 @@ class Away(InProcessCache):
 
 async def test_a_cache_that_is_as_the_catalogue_is_sound(data: Path) -> None:
     assert await found(data, InProcessCache()) == set()
-    cache, offers, sellers = InProcessCache(), await stored_offers(data), await stored_sellers(data)
-    for book in offers:
+    cache = InProcessCache()
+    for book in await stored_offers(data):
         await Copies(cache).keep_offers(book)
-    for seller in sellers:
-        await Copies(cache).keep_seller(seller)
     assert await found(data, cache) == set()
 
 
@@ -306,22 +303,7 @@ async def test_offers_in_the_cache_that_are_not_the_catalogues_are_found(data: P
     assert await found(data, cache) == {"cache.offers"}
 
 
-@pytest.mark.parametrize("change", [{"display_name": "x"}, {"version": 1}])
-async def test_sellers_in_the_cache_who_are_not_the_catalogues_are_found(data: Path, change: Row) -> None:
-    cache = InProcessCache()
-    for seller in await stored_sellers(data):
-        await Copies(cache).keep_seller(replace(seller, **change))
-    assert await found(data, cache) == {"cache.sellers"}
-
-
 async def stored_offers(data: Path) -> list[BookOffers]:
     """What the catalogue offers."""
     async with open_catalog(Settings.load(data=data)) as catalog:
         return list((await catalog.find_offers([HOBBIT, EMMA])).values())
-
-
-async def stored_sellers(data: Path) -> list[OfferSeller]:
-    """The sellers whom the catalogue knows."""
-    with closing(sqlite3.connect(f"file:{data / 'catalog.db'}?mode=ro", uri=True)) as catalog:
-        rows = catalog.execute("SELECT id, display_name, rating, version FROM sellers").fetchall()
-    return [OfferSeller(UUID(hex=row[0]), row[1], row[2] and row[2] / 100, row[3]) for row in rows]

@@ -17,7 +17,7 @@ from kernel.database import Database, open_database
 from kernel.pages import PageRequest
 from messaging import outbox
 from messaging.event import Event, event_named
-from messaging.events import BookStockUpdated, SellerRegistered, SellerUpdated, StockOfSeller
+from messaging.events import BookStockUpdated, StockOfSeller
 
 WHEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _NAMES = UUID("0190a000-0000-7000-8000-000000000000")
@@ -122,14 +122,11 @@ class Bookcase:
         assert isinstance(added, Book), added
         return added
 
-    async def deliver(self, *events: BookStockUpdated | SellerRegistered | SellerUpdated) -> None:
-        """Hand events to their handlers, each in a transaction of its own."""
+    async def deliver(self, *events: BookStockUpdated) -> None:
+        """Hand events to their handler, each in a transaction of its own."""
         for event in events:
             async with self.database.transaction() as tx:
-                if isinstance(event, BookStockUpdated):
-                    await handlers.refresh_offers(tx, event)
-                else:
-                    await handlers.refresh_seller(tx, event)
+                await handlers.refresh_offers(tx, event)
 
     async def refresh(self) -> None:
         """What the sweep does when it is woken: copy to the cache until nothing lags."""

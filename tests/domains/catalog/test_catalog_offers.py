@@ -13,7 +13,6 @@ from kernel.books import Grade
 from kernel.cache import CacheUnavailable, InProcessCache
 from kernel.money import Money
 from kernel.pages import Page, PageRequest
-from messaging.events import SellerRegistered, SellerUpdated
 from tests.domains.catalog.bookcase import WHEN, Bookcase, id_of, new_isbn, stock_of
 
 ISBN = "9780141439587"
@@ -140,22 +139,6 @@ async def test_more_changes_than_one_sweep_takes_are_all_copied(bookcase: Bookca
     await bookcase.deliver(*(stock_of(isbn, 1, ("ann-1", 900, 1)) for isbn in isbns))
     await bookcase.refresh()
     assert len(await Copies(bookcase.cache).offers(isbns)) == 250
-
-
-async def test_offers_show_the_seller_by_the_newest_name(bookcase: Bookcase) -> None:
-    ann = id_of("ann")
-    await bookcase.deliver(
-        stock_of(ISBN, 1, ("ann-1", 900, 1)),
-        SellerUpdated(seller_id=ann, display_name="Ann's Books", rating=4.25, version=3),
-        SellerRegistered(seller_id=ann, display_name="Ann", version=1),
-    )
-    for _ in range(2):  # from the database, then from the cache
-        (offer,) = (await bookcase.offers_of(ISBN)).offers
-        assert (offer.seller_name, offer.seller_rating) == ("Ann's Books", 4.25)
-    await bookcase.deliver(SellerUpdated(seller_id=ann, display_name="Ann & Daughters", version=4))
-    await bookcase.refresh()
-    (offer,) = (await bookcase.offers_of(ISBN)).offers
-    assert (offer.seller_name, offer.seller_rating) == ("Ann & Daughters", None)
 
 
 async def test_the_page_of_what_can_be_bought_changes_with_the_stock(bookcase: Bookcase) -> None:

@@ -33,6 +33,7 @@ from messaging.events import NotificationFailed, NotificationSent, OrderPaymentF
 Told = Callable[[], Awaitable[list[Event]]]
 Deliver = Callable[..., Awaitable[None]]
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 MAKE_DUE = Statement(update(mails).values(due_at=in_seconds(-1)))
 """As if the pause, or the lease, were over."""
 
@@ -218,15 +219,15 @@ async def test_a_provider_that_never_answers_is_not_waited_for(database: Databas
 async def test_what_becomes_of_a_mail_belongs_to_the_request_that_caused_it(
     database: Database, service: NotificationsService, deliver: Deliver
 ) -> None:
-    with correlated("the-purchase"):
+    with correlated("the-purchase", TRACE):
         await deliver(tell_of_failed_payment, failed())
 
     await service.deliver_due()
 
     messages = await outbox.pending(database.read())
-    assert [(message.name, message.correlation_id) for message in messages] == [
-        ("NotificationCreated", "the-purchase"),
-        ("NotificationSent", "the-purchase"),
+    assert [(message.name, message.correlation_id, message.traceparent) for message in messages] == [
+        ("NotificationCreated", "the-purchase", TRACE),
+        ("NotificationSent", "the-purchase", TRACE),
     ]
 
 

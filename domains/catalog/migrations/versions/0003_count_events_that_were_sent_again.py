@@ -1,4 +1,7 @@
-"""Count events that were sent again."""
+"""Count events that were sent again, and keep the trace of those that wait.
+
+A downgrade loses both.
+"""
 
 from messaging.migrations import count_resent_and_trace_inbox, forget_resent_and_trace
 
