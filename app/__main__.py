@@ -1,5 +1,17 @@
-"""`python -m app` is the `bookstall` command."""
+"""The `bookstall` command, also as `python -m app`: Ctrl-C ends it without a word, also while it is still read."""
 
-from app.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """The console script."""
+    try:
+        from app.cli import main
+
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -74,7 +74,10 @@ def gateway(
 @app.command()
 def worker(
     domain: Annotated[
-        list[str] | None, typer.Option(help="Of these domains [default: all].", show_default=False)
+        list[str] | None,
+        typer.Option(
+            help="Of this domain, or of each that is named [default: all].", metavar="DOMAIN", show_default=False
+        ),
     ] = None,
     data: Data = None,
     port: Annotated[int, typer.Option(help="Where /livez, /readyz and /metrics answer; 0 picks a free one.")] = 0,
@@ -97,7 +100,9 @@ def worker(
 
 @app.command()
 def migrate(data: Data = None) -> None:
-    """Bring every domain's database to its newest version; on PostgreSQL, make it where it is missing.
+    """Bring every domain's database to its newest version.
+
+    On PostgreSQL, make it where it is missing.
 
     Example: bookstall migrate --data .bookstall
     """
@@ -112,7 +117,7 @@ def migrate(data: Data = None) -> None:
 
 @app.command()
 def seed(data: Data = None) -> None:
-    """Load the sample shop, again without doubling anything, and end.
+    """Load the sample shop and end; again it doubles nothing.
 
     Example: bookstall seed --data .bookstall
     """
@@ -152,7 +157,7 @@ def demo(
     ] = None,
     story: Annotated[str, typer.Option(help="Which one, or `all`.")] = "purchase",
 ) -> None:
-    """Play a story against a running server: a purchase, or one that goes wrong and is put right.
+    """Play a purchase, or another story, against a running server.
 
     The server's data folder has the key to tokens of new people; without that folder, as on another machine, say
     whose token to use: `bookstall token --as somebody` prints one where the server runs.
@@ -176,12 +181,14 @@ def doctor(
     processes: Annotated[
         int | None,
         typer.Option(
-            help="Gateways and workers in all [default: 2; of the embedded form 1].", min=1, show_default=False
+            help="Gateways and workers in all [default: 4; of the embedded form 1].", min=1, show_default=False
         ),
     ] = None,
     data: Data = None,
 ) -> None:
-    """Check every setting and connection; a line for each, and exit code 1 if one is wrong. Changes nothing.
+    """Check every setting and connection.
+
+    A line for each, and exit code 1 if one is wrong. Changes nothing.
 
     Example: bookstall doctor --processes 6
     """
@@ -198,9 +205,10 @@ def audit(
     data: Data = None,
     grace: Annotated[float, typer.Option(help="Seconds for which a difference may stand.", min=0, max=3600)] = 15.0,
 ) -> None:
-    """Check that the books of all domains, the payment provider and the cache agree, while everything runs.
+    """Check that the books of all domains agree.
 
-    A difference counts when it stands unchanged in two readings. Exit code 1 if there is one. Changes nothing.
+    Those of the payment provider and the cache too, while everything runs. A difference counts when it
+    stands unchanged in two readings. Exit code 1 if there is one. Changes nothing.
 
     Example: bookstall audit --data .bookstall
     """

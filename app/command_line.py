@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,11 @@ import typer
 if TYPE_CHECKING:
     from app.settings import Settings
 
-Data = Annotated[Path | None, typer.Option(help="The data folder [default: .bookstall].", show_default=False)]
+UNFINISHED = r"coroutine '(Executor|GraphQLCoreConverter)\..*' was never awaited"
+
+Data = Annotated[
+    Path | None, typer.Option(help="The data folder, else BOOKSTALL_DATA [default: .bookstall].", show_default=False)
+]
 
 
 def load(**options: object) -> Settings:
@@ -22,4 +27,6 @@ def load(**options: object) -> Settings:
     settings = Settings.load(**options)
     json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     configure_logging(level=settings.log_level, json=json)
+    # A query that is broken off half-way drops what it would have awaited next, and cannot say that it meant to.
+    warnings.filterwarnings("ignore", UNFINISHED, RuntimeWarning)
     return settings

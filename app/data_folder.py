@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import IO
 from app.complaint import Complaint
 from app.settings import Settings
 from graph.auth import EmbeddedIssuer, KeyUnreadable
+from kernel.database import Full
 
 
 class DataFolderProblem(Complaint):
@@ -43,6 +45,8 @@ class DataFolder:
         """The folder is there; raises DataFolderProblem."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise DataFolderProblem(f"the data folder {self.path} is a file, not a folder") from None
         except OSError as error:
             raise DataFolderProblem(f"the data folder {self.path} cannot be written: {error.strerror}") from None
 
@@ -59,7 +63,8 @@ class DataFolder:
             raise DataFolderProblem(f"the data folder {self.path} cannot be written: {error.strerror}") from None
         with lock:
             self._take(lock)
-            yield
+            with self._complaining_when_full():
+                yield
 
     def issuer(self) -> EmbeddedIssuer:
         """The issuer of tokens, whose key lies in the folder and is made on first use; raises DataFolderProblem."""
@@ -71,6 +76,20 @@ class DataFolder:
             raise DataFolderProblem(str(error)) from None
         except OSError as error:
             raise DataFolderProblem(f"the token key in {self.path} cannot be used: {error.strerror}") from None
+
+    @contextmanager
+    def _complaining_when_full(self) -> Iterator[None]:
+        try:
+            yield
+        except Full as error:  # on PostgreSQL it is another disk, and the error says so
+            raise self._full(str(error)) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise self._full("the disk is full") from None
+
+    def _full(self, what: str) -> DataFolderProblem:
+        return DataFolderProblem(f"{what}: make room there; the data folder is {self.path}")
 
     def _take(self, lock: IO[str]) -> None:
         try:

@@ -10,10 +10,9 @@ from collections import defaultdict
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import aio_pika
-from aio_pika.exceptions import AMQPError
+from aio_pika.exceptions import AMQPError, ProbableAuthenticationError
 
 from app.complaint import Complaint
 from app.data_folder import DataFolder
@@ -32,8 +31,13 @@ ANSWER_SECONDS = 5.0
 SPARE_CONNECTIONS = 10
 """For commands, for processes that start before others have ended, and for people who look."""
 OLDEST_POSTGRESQL = 14
-USUAL_PROCESSES = 2
-"""A gateway and a worker."""
+BROKERS_FAULTS = {
+    ProbableAuthenticationError: "it takes neither this name nor this password",
+    ConnectionError: "no connection",
+    TimeoutError: "no answer in time",
+}
+USUAL_PROCESSES = 4
+"""A gateway of two and two workers, as `make stack` and `deploy/compose.yaml` start."""
 
 
 class Finding(NamedTuple):
@@ -100,6 +104,8 @@ def _folder(path: Path) -> Finding:
         if above.is_dir() and os.access(above, os.W_OK):
             return Finding("data folder", True, f"{path} is not there yet: the first start makes it")
         return Finding("data folder", False, f"{path} is not there and cannot be made: {above} cannot be written")
+    if not path.is_dir():
+        return Finding("data folder", False, f"{path} is a file, not a folder; name another with --data")
     try:
         with tempfile.TemporaryFile(dir=path):
             return Finding("data folder", True, f"{path} can be written")
@@ -162,7 +168,7 @@ def _by_server(settings: Settings) -> list[list[str]]:
     """The domains whose databases share a server and so its connections."""
     servers: dict[str, list[str]] = defaultdict(list)
     for domain in DOMAINS:
-        servers[urlsplit(settings.database_of(domain)).netloc.rpartition("@")[2]].append(domain)
+        servers[settings.server_of(domain)].append(domain)
     return list(servers.values())
 
 
@@ -196,7 +202,7 @@ async def _broker(settings: Settings) -> Finding:
             missing, other = await differences(connection, routes())
             count = len(routes()) * 2
     except (AMQPError, OSError, ValueError) as error:  # TimeoutError is an OSError
-        reason = type(error).__name__
+        reason = next((said for kind, said in BROKERS_FAULTS.items() if isinstance(error, kind)), type(error).__name__)
         return Finding("broker", False, f"cannot be used ({reason}): is BOOKSTALL_TRANSPORT_URL right, is it running?")
     if other:
         said = f"{', '.join(other)}: there with other arguments; delete what is empty, and a process declares it anew"

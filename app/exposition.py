@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from secrets import compare_digest
 from time import monotonic
 from typing import NamedTuple
 
@@ -15,21 +17,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from app.health import CHECK_SECONDS, Health
+from app.health import CHECK_SECONDS, Health, Recent
 from app.wiring import Shop
+from graph.auth import TokenInvalid, bearer_token
+from graph.errors import Code
+from graph.request import JSON, Refused
 from kernel.database import Database, DatabaseError
 from messaging import inbox, outbox
 from messaging.outbox import Lag
 from messaging.tables import InboxState
 
-STANDING_SECONDS = 1.0
-"""How long the same answer is given without asking again how things stand."""
+CHALLENGE = 'Bearer realm="bookstall"'
 
 
-def watching_routes(shop: Shop) -> list[BaseRoute]:
+def watching_routes(shop: Shop, clock: Callable[[], float] = monotonic) -> list[BaseRoute]:
     """`/livez`, `/readyz` and `/metrics`."""
-    health = Health(shop)
-    return [*health.routes(), Route("/metrics", Exposition(shop, health).answer)]
+    health = Health(shop, clock)
+    return [*health.routes(), Route("/metrics", Exposition(shop, health, clock).answer)]
 
 
 class Backlog(NamedTuple):
@@ -43,26 +47,37 @@ class Backlog(NamedTuple):
 class Exposition:
     """Answers `/metrics`: what this process counted, and how things stand in the databases, the broker and the cache.
 
-    How things stand is asked when somebody wants to know, but once a second at most, however many do.
+    How things stand is asked when somebody wants to know.
     """
 
-    def __init__(self, shop: Shop, health: Health) -> None:
+    def __init__(self, shop: Shop, health: Health, clock: Callable[[], float]) -> None:
         self._shop = shop
         self._health = health
-        self._standing = Standing()
-        self._until = 0.0
-        self._asking = asyncio.Lock()
+        self._standing = Recent(self._ask, clock)
 
-    async def answer(self, _request: Request) -> Response:
-        """The figures in Prometheus' text format."""
-        async with self._asking:
-            if monotonic() >= self._until:
-                self._standing = await self._ask()
-                self._until = monotonic() + STANDING_SECONDS
+    async def answer(self, request: Request) -> Response:
+        """The figures in Prometheus' text format, for whoever may see them."""
+        if refused := self._refused(request.headers.getlist("authorization")):
+            return refused.response(JSON)
         registry = CollectorRegistry()
-        for collector in (self._shop.meter.collector(), self._standing):
+        for collector in (self._shop.meter.collector(), await self._standing.get()):
             registry.register(collector)
         return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    def _refused(self, authorization: Sequence[str]) -> Refused | None:
+        wanted, production = self._shop.settings.metrics_token, self._shop.settings.production
+        if wanted is None:
+            # Who operates this learns what to do; that there are figures is no secret.
+            message = "In production the figures are told to nobody: BOOKSTALL_METRICS_TOKEN is not set."
+            return Refused(403, Code.FORBIDDEN, message) if production else None
+        if not authorization:
+            return Refused(401, Code.UNAUTHENTICATED, "The figures need a bearer token.", WWW_Authenticate=CHALLENGE)
+        with suppress(TokenInvalid):
+            given = bearer_token(authorization[0] if len(authorization) == 1 else None)
+            if compare_digest(given.encode(), wanted.get_secret_value().encode()):
+                return None
+        message, challenge = "The token is not BOOKSTALL_METRICS_TOKEN.", f'{CHALLENGE}, error="invalid_token"'
+        return Refused(401, Code.TOKEN_INVALID, message, WWW_Authenticate=challenge)
 
     async def _ask(self) -> Standing:
         databases = self._shop.databases
@@ -77,9 +92,9 @@ class Exposition:
 class Standing(Collector):
     """How things stand outside the process; of a database that is away nothing is known but that."""
 
-    def __init__(self, there: dict[str, bool] | None = None, backlogs: dict[str, Backlog] | None = None) -> None:
-        self._there = there or {}
-        self._backlogs = backlogs or {}
+    def __init__(self, there: dict[str, bool], backlogs: dict[str, Backlog]) -> None:
+        self._there = there
+        self._backlogs = backlogs
 
     def collect(self) -> Iterable[Metric]:
         """The figures as Prometheus knows them."""

@@ -14,8 +14,8 @@ from app.supervisor import inherited, supervise
 from app.webhooks import payment_routes
 from app.wiring import Shop, open_shop, require_migrated
 from app.worker import sender
+from graph.application import application
 from graph.auth import Role
-from graph.headers import header_middleware
 from graph.http import build_graph_app
 from graph.pages import IssueToken, graphiql_routes
 
@@ -26,14 +26,15 @@ PAGE_ROLE = Role.SELLER
 def gateway(shop: Shop) -> Starlette:
     """The application of one gateway process."""
     origins, explorable = shop.settings.origins, shop.services.limits.explorable
-    return Starlette(
-        routes=[
+    return application(
+        [
             *build_graph_app(shop.services, shop.verifier, allowed_origins=origins),
-            *(graphiql_routes(_session_of(shop)) if explorable else ()),
+            *(graphiql_routes(_session_of(shop), shop.settings.hosts_of_sessions) if explorable else ()),
             *payment_routes(shop),
             *watching_routes(shop),
         ],
-        middleware=header_middleware(origins),
+        allowed_origins=origins,
+        production=shop.settings.production,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from time import monotonic
+from typing import Generic, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +19,29 @@ from messaging import outbox
 BROKER = "broker"
 CHECK_SECONDS = 2.0
 """The time limit of a check: what answers later is away."""
+STANDING_SECONDS = 1.0
+"""How long the same answer is given without asking again how things stand."""
+
+
+T = TypeVar("T")
+
+
+class Recent(Generic[T]):
+    """An answer that is asked for when somebody wants it: by one at a time, and once a second at most."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]], clock: Callable[[], float] = monotonic) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._known: tuple[float, T] | None = None
+
+    async def get(self) -> T:
+        """The answer, which is at most `STANDING_SECONDS` old."""
+        async with self._asking:
+            if self._known is None or self._clock() >= self._known[0]:
+                answer = await self._ask()
+                self._known = self._clock() + STANDING_SECONDS, answer
+            return self._known[1]
 
 
 class Health:
@@ -26,7 +51,7 @@ class Health:
     cache reads come from the database.
     """
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, clock: Callable[[], float] = monotonic) -> None:
         self._transport = shop.transport
         self._checks: dict[str, Callable[[], Awaitable[bool]]] = {
             f"database {name}": _database_check(shop, name) for name in shop.databases
@@ -34,6 +59,7 @@ class Health:
         self._needed = frozenset(self._checks)
         self._checks["cache"] = shop.cache_is_there
         self._away: dict[str, datetime] = {}
+        self._found = Recent(self._look, clock)
 
     @property
     def parts(self) -> Sequence[str]:
@@ -46,6 +72,9 @@ class Health:
 
     async def look(self) -> dict[str, datetime]:
         """What is away now, and since when: of databases and cache, since when that was noticed here."""
+        return await self._found.get()
+
+    async def _look(self) -> dict[str, datetime]:
         answers = await asyncio.gather(*(_in_time(check) for check in self._checks.values()))
         for name, there in zip(self._checks, answers, strict=True):
             if there:

@@ -57,9 +57,9 @@ class Metrics:
             "bookstall_sweep_ended_seconds", "When a step of a sweep last ended well, in seconds since 1970.",
             ["sweep"], registry=registry, multiprocess_mode="mostrecent",
         )  # fmt: skip
-        self._uncounted = Counter(
-            "bookstall_requests_uncounted", "Requests that no rate was counted for, because Redis was away.",
-            registry=registry,
+        self._counted_alone = Counter(
+            "bookstall_requests_counted_alone",
+            "Requests whose rate was counted in the process alone, because Redis was away.", registry=registry,
         )  # fmt: skip
         self._watchers = Gauge(
             "bookstall_watchers", "Live subscriptions.", registry=registry, multiprocess_mode="livesum"
@@ -81,9 +81,9 @@ class Metrics:
         """A checkout was answered."""
         self._checkouts.labels(outcome).inc()
 
-    def uncounted(self) -> None:
-        """A request went on although Redis could not count it."""
-        self._uncounted.inc()
+    def counted_alone(self) -> None:
+        """The process counted a request itself that Redis should have counted."""
+        self._counted_alone.inc()
 
     def event(self, domain: str, event: str, outcome: str) -> None:
         """A domain took a delivery."""

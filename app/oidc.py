@@ -30,6 +30,14 @@ Keys = Mapping[tuple[str, str], Key]
 
 _PUBLIC = {"RSA": (RSAKey, ("n", "e")), "EC": (ECKey, ("crv", "x", "y")), "OKP": (OKPKey, ("crv", "x"))}
 
+_IN_WORDS = {
+    httpx.ConnectError: "no connection",
+    httpx.ConnectTimeout: "no answer in time",
+    httpx.ReadError: "the connection broke off",
+    httpx.ReadTimeout: "no answer in time",
+    httpx.RemoteProtocolError: "the connection broke off",
+}
+
 _log = log(__name__)
 
 
@@ -154,7 +162,7 @@ class JwksUrl:
         except TimeoutError:
             raise KeysNotFetched(f"no answer within {self._answer_seconds:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise KeysNotFetched(type(error).__name__) from error
+            raise KeysNotFetched(_IN_WORDS.get(type(error), type(error).__name__)) from error
         keys = usable_keys(document)
         if not keys:
             raise KeysNotFetched("the answer has no usable keys")

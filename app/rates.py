@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from weakref import WeakValueDictionary
 
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
@@ -23,18 +24,19 @@ MINUTE_SECONDS = 60.0
 PREFIX = "bookstall:rate"
 SHARES = 600
 """A limit is taken in so many shares."""
-MOST_SHARES = 100_000
-"""How many shares a process keeps; beyond that the one that was not used for longest is lost."""
+MOST_COUNTS = 50_000
+"""How many viewers a process counts in a minute, and how many addresses; who asked for nothing longest is forgotten."""
+KINDS = ("address", "viewer")
 
 _log = log(__name__)
 
 
-def open_rates(settings: Settings, uncounted: Callable[[], None]) -> InProcessRates | RedisRates:
-    """What counts where the cache is; `uncounted` is called for each request that could not be counted."""
+def open_rates(settings: Settings, counted_alone: Callable[[], None]) -> InProcessRates | RedisRates:
+    """What counts where the cache is; `counted_alone` is called for each request that Redis should have counted."""
     url, viewer, address = settings.cache_url.get_secret_value(), settings.rate_per_viewer, settings.rate_per_address
     if url == IN_PROCESS:
         return InProcessRates(per_viewer=viewer, per_address=address)
-    return RedisRates(url, per_viewer=viewer, per_address=address, uncounted=uncounted)
+    return RedisRates(url, per_viewer=viewer, per_address=address, counted_alone=counted_alone)
 
 
 class InProcessRates:
@@ -47,15 +49,14 @@ class InProcessRates:
         self._limits = {"viewer": per_viewer, "address": per_address}
         self._clock = clock
         self._minute = 0
-        self._now: dict[tuple[str, str], int] = {}
-        self._before: dict[tuple[str, str], int] = {}
+        self._now, self._before = _no_counts(), _no_counts()
 
     async def wait(self, address: str | None, viewer: str | None) -> float:
         """Count a request of this address and this viewer; how many seconds it has to wait, 0 where it may go on."""
         minute, elapsed = divmod(self._clock(), MINUTE_SECONDS)
         if minute != self._minute:
-            self._before = self._now if minute == self._minute + 1 else {}
-            self._now, self._minute = {}, int(minute)
+            self._before = self._now if minute == self._minute + 1 else _no_counts()
+            self._now, self._minute = _no_counts(), int(minute)
         return max(self._count("address", address, elapsed), self._count("viewer", viewer, elapsed))
 
     async def close(self) -> None:
@@ -65,10 +66,9 @@ class InProcessRates:
         limit = self._limits[kind]
         if name is None or not limit:
             return 0.0
-        key = (kind, name)
-        before, now = self._before.get(key, 0), self._now.get(key, 0)
+        before, now = self._before[kind].get(name, 0), self._now[kind].get(name, 0)
         if before * (1 - elapsed / MINUTE_SECONDS) + now + 1 <= limit:
-            self._now[key] = now + 1
+            self._now[kind][name] = now + 1
             return 0.0
         room = limit - 1 - now
         if room >= 0:
@@ -76,12 +76,24 @@ class InProcessRates:
         return MINUTE_SECONDS * (2 - (limit - 1) / now) - elapsed
 
 
+def _no_counts() -> dict[str, LRUCache[str, int]]:
+    """For one minute: strangers who come from ever new addresses must not fill the memory, nor set viewers free."""
+    return {kind: LRUCache(MOST_COUNTS) for kind in KINDS}
+
+
+class _Turn(asyncio.Lock):
+    """Those who wait for one share: would each take one, all but the last were lost. Where it is refused, to all."""
+
+    told: float | None = 0.0
+
+
 class RedisRates:
     """Counts in Redis, for all processes together.
 
     A process asks Redis for a small share of a limit at once and spends that by itself, so that most requests cost no
-    call. While Redis is away nobody is counted and nobody has to wait: a call takes `call_seconds` at most, and after
-    one that failed none is made for `pause_seconds`.
+    call; whoever comes before the answer waits for that share. While Redis is away each process counts for itself, to
+    the same limits: a call takes `call_seconds` at most, after one that failed none is made for `pause_seconds`, and
+    then one is tried while the others go on so. What was counted meanwhile is not held against anybody in Redis.
     """
 
     def __init__(
@@ -91,7 +103,7 @@ class RedisRates:
         per_viewer: int,
         per_address: int,
         prefix: str = PREFIX,
-        uncounted: Callable[[], None] = lambda: None,
+        counted_alone: Callable[[], None] = lambda: None,
         call_seconds: float = CALL_SECONDS,
         pause_seconds: float = PAUSE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
@@ -111,8 +123,12 @@ class RedisRates:
             for kind, limit in (("viewer", per_viewer), ("address", per_address))
             if limit
         }
-        self._left: TTLCache[tuple[str, str], int] = TTLCache(MOST_SHARES, MINUTE_SECONDS, timer=clock)
-        self._uncounted = uncounted
+        self._left: dict[str, TTLCache[str, int]] = {
+            kind: TTLCache(MOST_COUNTS, MINUTE_SECONDS, timer=clock) for kind in KINDS
+        }
+        self._turns: WeakValueDictionary[tuple[str, str], _Turn] = WeakValueDictionary()
+        self._alone = InProcessRates(per_viewer=per_viewer, per_address=per_address, clock=clock)
+        self._counted_alone = counted_alone
         self._call_seconds = call_seconds
         self._pause_seconds = pause_seconds
         self._clock = clock
@@ -120,23 +136,16 @@ class RedisRates:
 
     async def wait(self, address: str | None, viewer: str | None) -> float:
         """Count a request of this address and this viewer; how many seconds it has to wait, 0 where it may go on."""
-        named = (("address", address), ("viewer", viewer))
-        unpaid = [(kind, name) for kind, name in named if name is not None and not self._spent(kind, name)]
-        if not unpaid:
-            return 0.0
-        if self._silent_until is not None and self._clock() < self._silent_until:
-            self._uncounted()
-            return 0.0
-        try:
-            async with asyncio.timeout(self._call_seconds):
-                waits = [await self._take(kind, name) for kind, name in unpaid]
-        except (RedisError, OSError) as error:  # TimeoutError is an OSError
-            self._fall_silent(error)
-            return 0.0
-        if self._silent_until is not None:
-            self._silent_until = None
-            _log.info("rates_counted_again")
-        return max(waits, default=0.0)
+        waits, uncounted = 0.0, dict[str, str]()
+        for kind, name in zip(KINDS, (address, viewer), strict=True):
+            if name is None or self._spent(kind, name):
+                continue
+            told = await self._ask(kind, name)
+            if told is None:
+                uncounted[kind] = name
+            else:
+                waits = max(waits, told)
+        return max(waits, await self._wait_alone(uncounted)) if uncounted else waits
 
     async def close(self) -> None:
         """End the connections."""
@@ -144,23 +153,49 @@ class RedisRates:
 
     def _spent(self, kind: str, name: str) -> bool:
         """Whether the request was taken from what this process has left of a share."""
-        left = self._left.get((kind, name), 0)
+        left = self._left[kind].get(name, 0)
         if left:
-            self._left[kind, name] = left - 1
+            self._left[kind][name] = left - 1
         return left > 0 or kind not in self._limits
 
-    async def _take(self, kind: str, name: str) -> float:
-        """Take the next share; how many seconds to wait where there is none."""
-        limit = self._limits[kind]
-        share = max(1, limit.amount // SHARES)
-        if await self._limiter.hit(limit, kind, name, cost=share):
-            self._left[kind, name] = share - 1
-            return 0.0
-        stats = await self._limiter.get_window_stats(limit, kind, name)
-        return max(stats.reset_time - time.time(), 0.1)
+    async def _ask(self, kind: str, name: str) -> float | None:
+        """Spend of the next share; how many seconds to wait where there is none, None where Redis does not say."""
+        if self._silent_until is not None:
+            if self._clock() < self._silent_until:
+                return None
+            self._fall_silent()
+        turn = self._turns.setdefault((kind, name), _Turn())
+        async with turn:
+            if turn.told == 0 and not self._spent(kind, name):
+                turn.told = await self._take(kind, name)
+                if turn.told != 0:
+                    self._turns.pop((kind, name), None)
+            return turn.told
 
-    def _fall_silent(self, error: Exception) -> None:
-        if self._silent_until is None:
-            _log.warning("rates_not_counted", reason=type(error).__name__)
+    async def _take(self, kind: str, name: str) -> float | None:
+        """Take the next share; how many seconds to wait where there is none, None where Redis does not say."""
+        limit = self._limits[kind]
+        share, seconds = max(1, limit.amount // SHARES), 0.0
+        try:
+            async with asyncio.timeout(self._call_seconds):
+                if not await self._limiter.hit(limit, kind, name, cost=share):
+                    stats = await self._limiter.get_window_stats(limit, kind, name)
+                    seconds = max(stats.reset_time - time.time(), 0.1)
+        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+            if self._silent_until is None:
+                _log.warning("rates_counted_alone", reason=type(error).__name__)
+            self._fall_silent()
+            return None
+        if self._silent_until is not None:
+            self._silent_until = None
+            _log.info("rates_counted_together")
+        if not seconds:
+            self._left[kind][name] = share - 1
+        return seconds
+
+    async def _wait_alone(self, unpaid: Mapping[str, str]) -> float:
+        self._counted_alone()
+        return await self._alone.wait(unpaid.get("address"), unpaid.get("viewer"))
+
+    def _fall_silent(self) -> None:
         self._silent_until = self._clock() + self._pause_seconds
-        self._uncounted()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from email.headerregistry import Address
-from email.utils import parseaddr
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
@@ -14,19 +14,36 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.complaint import Complaint
 from app.production import unfit
+from app.setting_types import (
+    EMBEDDED_DATABASES,
+    IN_PROCESS,
+    NO_HOSTS,
+    NO_OIDC,
+    NO_ORIGINS,
+    NO_STRIPE,
+    BearerToken,
+    BrokerUrl,
+    CacheUrl,
+    Currency,
+    DatabasesUrl,
+    EncryptedUrl,
+    Folder,
+    Hosts,
+    IssuerName,
+    KeysUrl,
+    Name,
+    Origins,
+    Sender,
+    parts_of,
+    sentence_of,
+)
 from graph.limits import Limits
 from kernel.fail_points import NONE as NO_FAIL_POINT
 from kernel.fail_points import planned
-from kernel.money import has_two_digits
 
 DOMAINS = ("orders", "inventory", "catalog", "sellers", "notifications")
 DEFAULT_DATA = Path(".bookstall")
-EMBEDDED_DATABASES = "sqlite"
-IN_PROCESS = "inprocess"
-NO_STRIPE = "none"
-NO_ORIGINS = "none"
-NO_OIDC = "none"
-POSTGRESQL = ("postgresql://", "postgres://")
+PREFIX = "BOOKSTALL_"
 
 
 class InvalidSetting(Complaint):
@@ -36,21 +53,23 @@ class InvalidSetting(Complaint):
 class Settings(Limits, BaseSettings):
     """How this process runs. The three URLs choose between the embedded form and the full stack."""
 
-    model_config = SettingsConfigDict(env_prefix="BOOKSTALL_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
 
-    data: Path = DEFAULT_DATA
+    data: Folder = DEFAULT_DATA
     """The folder of the embedded form: databases, keys, mail, the mock provider's charges."""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """0 picks a free port."""
-    allowed_origins: str = NO_ORIGINS
+    allowed_origins: Origins = NO_ORIGINS
     """Whose pages may use the API besides the server's own: origins, with commas between them."""
-    database_url: SecretStr = SecretStr(EMBEDDED_DATABASES)
+    database_url: DatabasesUrl = SecretStr(EMBEDDED_DATABASES)
     """`sqlite` for files in the data folder, or a PostgreSQL URL with `{domain}` in it, for each domain its own."""
-    transport_url: SecretStr = SecretStr(IN_PROCESS)
+    transport_url: BrokerUrl = SecretStr(IN_PROCESS)
     """`inprocess`, or RabbitMQ's URL."""
-    cache_url: SecretStr = SecretStr(IN_PROCESS)
+    cache_url: CacheUrl = SecretStr(IN_PROCESS)
     """`inprocess`, or the URL of Redis."""
+    trusted_network: bool = False
+    """Whether the network to these servers is private, so that production takes plain connections to them."""
     pool_size: Annotated[int, Field(ge=1, le=100)] = 8
     """PostgreSQL connections of each domain in each process, at most; one is kept open."""
     statement_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
@@ -63,7 +82,7 @@ class Settings(Limits, BaseSettings):
     """How often bindings of RabbitMQ are looked after, and events that never came to a domain are looked for."""
     missed_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long ago an event was sent that never came, before it is sent again."""
-    currency: str = "EUR"
+    currency: Currency = "EUR"
     """The one currency of this marketplace (ISO 4217, two digits after the point)."""
     hold_seconds: Annotated[int, Field(ge=1, le=86400)] = 600
     """How long copies are held for an order whose charge has not begun; longer than `placing_seconds`."""
@@ -71,6 +90,8 @@ class Settings(Limits, BaseSettings):
     """How long an order may wait for its charge to begin; then the sweep ends it."""
     charge_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
     """How long the payment provider may take to answer."""
+    answer_seconds: Annotated[float, Field(gt=0, le=3600)] = 8.0
+    """How long a buyer waits for the outcome of a checkout before it is answered as pending; below `query_seconds`."""
     late_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long after that the sweep asks the provider what became of a charge."""
     action_seconds: Annotated[int, Field(ge=1, le=3600)] = 900
@@ -79,9 +100,9 @@ class Settings(Limits, BaseSettings):
     """How long after paying a buyer may cancel; an operator always may."""
     key_hours: Annotated[int, Field(ge=1, le=168)] = 24
     """How long the answer of an idempotency key is kept."""
-    oidc_issuer: str = NO_OIDC
+    oidc_issuer: IssuerName = NO_OIDC
     """Whose tokens are good, as their `iss` says; without it they are signed with a key in the data folder."""
-    oidc_jwks_url: str = NO_OIDC
+    oidc_jwks_url: KeysUrl = NO_OIDC
     """Where this issuer publishes its keys."""
     oidc_audience: Annotated[str, Field(min_length=1)] = "bookstall"
     """What the issuer calls this marketplace in a token's `aud`."""
@@ -101,15 +122,19 @@ class Settings(Limits, BaseSettings):
     """The secret or restricted key of the account."""
     stripe_webhook_secret: Annotated[SecretStr, Field(validate_default=True)] = SecretStr(NO_STRIPE)
     """What Stripe signs its events with."""
-    stripe_url: str = "https://api.stripe.com"
+    stripe_url: EncryptedUrl = "https://api.stripe.com"
     """A test has another."""
-    stripe_return_url: str = NO_STRIPE
+    stripe_return_url: EncryptedUrl = NO_STRIPE
     """Where a buyer's browser comes back to from 3-D Secure; without it the frontend needs Stripe's script."""
-    mail_sender: str = "Bookstall <shop@bookstall.example>"
+    mail_sender: Sender = "Bookstall <shop@bookstall.example>"
     sample_books: Annotated[int, Field(ge=1, le=9277)] = 1000
     """How many of the real books the sample shop has."""
-    sample_buyer: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] = "alice"
+    sample_buyer: Name = "alice"
     """Who GraphiQL is signed in as in the embedded form."""
+    session_hosts: Hosts = NO_HOSTS
+    """The names and addresses, with commas between them, under which GraphiQL gets a session besides this machine's."""
+    metrics_token: BearerToken | None = None
+    """The bearer token that `/metrics` asks for; in production it answers nobody without one."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "text"] = "auto"
     """`auto` writes text to a terminal and JSON to everything else."""
@@ -127,95 +152,18 @@ class Settings(Limits, BaseSettings):
             raise ValueError("there is none in production")
         return plan
 
-    @field_validator("data", mode="before")
-    @classmethod
-    def _named(cls, path: object) -> object:
-        if path == "":
-            raise ValueError("the data folder needs a name")
-        return Path(path).expanduser() if isinstance(path, str | Path) else path
-
-    @field_validator("allowed_origins")
-    @classmethod
-    def _of_pages(cls, origins: str) -> str:
-        for origin in origins.split(","):
-            if origins != NO_ORIGINS and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", origin.strip()):
-                raise ValueError(f"{origin.strip()!r} is no origin such as https://shop.example")
-        return origins
-
-    @field_validator("oidc_issuer")
-    @classmethod
-    def _as_tokens_write_it(cls, issuer: str) -> str:
-        if not re.fullmatch(r"[!-~]{1,255}", issuer):
-            raise ValueError("the issuer is written as in `iss`: usually a URL, without spaces")
-        return issuer
-
-    @field_validator("oidc_jwks_url")
-    @classmethod
-    def _of_keys(cls, url: str) -> str:
-        if url != NO_OIDC and not (re.fullmatch(r"https?://[^\s/@]+/\S*", url) and urlsplit(url).hostname):
-            raise ValueError("the URL begins with https:// and names the JWK set")
-        return url
-
-    @field_validator("currency")
-    @classmethod
-    def _with_two_digits(cls, currency: str) -> str:
-        if not has_two_digits(currency):
-            raise ValueError(f"{currency!r} is no currency with two digits after the point")
-        return currency
-
-    @field_validator("database_url")
-    @classmethod
-    def _one_for_each_domain(cls, secret: SecretStr) -> SecretStr:
-        url = secret.get_secret_value()
-        if url != EMBEDDED_DATABASES and not url.startswith(POSTGRESQL):
-            raise ValueError("the URL is `sqlite` or begins with postgresql://")
-        if url != EMBEDDED_DATABASES and "{domain}" not in url:
-            raise ValueError("the URL needs {domain} in it: every domain has a database of its own")
-        return secret
-
-    @field_validator("transport_url")
-    @classmethod
-    def _of_rabbitmq(cls, secret: SecretStr) -> SecretStr:
-        if not secret.get_secret_value().startswith((IN_PROCESS, "amqp://", "amqps://")):
-            raise ValueError("the URL is `inprocess` or begins with amqp://")
-        return secret
-
-    @field_validator("cache_url")
-    @classmethod
-    def _of_redis(cls, secret: SecretStr) -> SecretStr:
-        if not secret.get_secret_value().startswith((IN_PROCESS, "redis://", "rediss://")):
-            raise ValueError("the URL is `inprocess` or begins with redis://")
-        return secret
-
     @field_validator("stripe_key", "stripe_webhook_secret")
     @classmethod
     def _of_stripe(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
         value = secret.get_secret_value()
-        if value == NO_STRIPE and info.data.get("payments") != "stripe":
+        if value == NO_STRIPE:
+            if info.data.get("payments") == "stripe":
+                raise ValueError("it is missing: payments by Stripe need it")
             return secret
         begins = ("sk_", "rk_") if info.field_name == "stripe_key" else ("whsec_",)
         if not value.startswith(begins) or not value.isascii() or not value.isprintable():
-            raise ValueError(f"Stripe gives you one that begins with {' or '.join(begins)}")
+            raise ValueError(f"this is none of Stripe's, which begin with {' or '.join(begins)}")
         return secret
-
-    @field_validator("stripe_url", "stripe_return_url")
-    @classmethod
-    def _without_listeners(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url != NO_STRIPE and parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise ValueError("the URL begins with https://")
-        return url
-
-    @field_validator("mail_sender")
-    @classmethod
-    def _with_an_address(cls, sender: str) -> str:
-        try:
-            Address(addr_spec=parseaddr(sender)[1])
-        except (ValueError, IndexError):
-            raise ValueError("mail needs a sender with an address, as `Shop <shop@example.org>`") from None
-        if not sender.isprintable():
-            raise ValueError("a sender has no line breaks")
-        return sender
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -223,6 +171,14 @@ class Settings(Limits, BaseSettings):
         if (self.oidc_issuer == NO_OIDC) != (self.oidc_jwks_url == NO_OIDC):
             missing = "ISSUER" if self.oidc_issuer == NO_OIDC else "JWKS_URL"
             raise InvalidSetting(f"BOOKSTALL_OIDC_{missing}: an issuer and where its keys are belong together")
+        if self.answer_seconds >= self.query_seconds:
+            below = f"less than BOOKSTALL_QUERY_SECONDS ({self.query_seconds:g})"
+            reason = f"{self.answer_seconds:g} is too long, it has to be {below}: a slow checkout would end in TIMEOUT"
+            raise InvalidSetting(f"BOOKSTALL_ANSWER_SECONDS: {reason}")
+        if self.hold_seconds <= self.placing_seconds:
+            above = f"more than BOOKSTALL_PLACING_SECONDS ({self.placing_seconds})"
+            reason = f"{self.hold_seconds} is too short, it has to be {above}: an order that waits"
+            raise InvalidSetting(f"BOOKSTALL_HOLD_SECONDS: {reason} for its charge would lose its copies")
         for name, reason in unfit(self) if self.production else ():
             raise InvalidSetting(f"BOOKSTALL_{name}: {reason}")
         return self
@@ -230,18 +186,23 @@ class Settings(Limits, BaseSettings):
     @classmethod
     def load(cls, **options: Any) -> Self:
         """From the environment, overridden by the options that are not None; raises InvalidSetting."""
+        refuse_unknown(os.environ)
         try:
             return cls(**{name: value for name, value in options.items() if value is not None})
         except ValidationError as error:
             first = error.errors()[0]
             name = "_".join(str(part) for part in first["loc"][:1]).upper() or "SETTINGS"
-            raise InvalidSetting(f"BOOKSTALL_{name}: {first['msg'].removeprefix('Value error, ')}") from None
+            raise InvalidSetting(f"BOOKSTALL_{name}: {sentence_of(first)}") from None
 
     @property
     def origins(self) -> tuple[str, ...]:
         """Whose pages may use the API besides the server's own."""
-        named = self.allowed_origins
-        return () if named == NO_ORIGINS else tuple(origin.strip() for origin in named.split(","))
+        return parts_of(self.allowed_origins, NO_ORIGINS)
+
+    @property
+    def hosts_of_sessions(self) -> frozenset[str]:
+        """Under which names GraphiQL gets a session besides those of this machine."""
+        return frozenset(host.lower() for host in parts_of(self.session_hosts, NO_HOSTS))
 
     def limits(self) -> Limits:
         """How much clients may ask for; in production they explore only where a setting says so."""
@@ -254,6 +215,10 @@ class Settings(Limits, BaseSettings):
             return f"sqlite:///{quote(str((self.data / f'{domain}.db').resolve()))}"
         url = self.database_url.get_secret_value().replace("{domain}", domain)
         return f"postgresql://{url.partition('://')[2]}"
+
+    def server_of(self, domain: str) -> str:
+        """The host and port of a domain's database, without the name and password in its URL."""
+        return urlsplit(self.database_of(domain)).netloc.rpartition("@")[2]
 
     @property
     def issues_its_tokens(self) -> bool:
@@ -283,3 +248,15 @@ class Settings(Limits, BaseSettings):
             raise InvalidSetting(
                 f"BOOKSTALL_{name.upper()}: processes of their own need {server}; or use `bookstall run`"
             )
+
+
+def refuse_unknown(variables: Iterable[str]) -> None:
+    """Raises InvalidSetting where one begins as settings do and is none: what is misspelt must not be overlooked."""
+    settings = [name.upper() for name in Settings.model_fields]
+    for variable in sorted(variables):
+        name = variable.upper().removeprefix(PREFIX)
+        if name == variable.upper() or name in settings:
+            continue
+        nearest = get_close_matches(name, settings, n=1)
+        hint = f"do you mean {PREFIX}{nearest[0]}?" if nearest else "docs/operations.md lists them all"
+        raise InvalidSetting(f"{variable} is no setting; {hint}")

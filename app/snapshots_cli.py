@@ -18,7 +18,9 @@ def schema(
     check: Check = False,
     release: Annotated[bool, typer.Option("--release", help="Make it what clients are promised from now on.")] = False,
 ) -> None:
-    """Write graph/schema.graphql; with --check also refuse what breaks clients of the last release.
+    """Write graph/schema.graphql.
+
+    With --check also refuse what breaks clients of the last release.
 
     Example: bookstall schema --check
     """

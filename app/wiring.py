@@ -29,7 +29,7 @@ from graph.auth import EmbeddedIssuer, Expected, TokenVerifier
 from graph.context import Services
 from graph.live import Hub
 from kernel.cache import Cache, CacheUnavailable, InProcessCache
-from kernel.database import Database, DatabaseError, open_database
+from kernel.database import Database, DatabaseError, Full, Unavailable, open_database
 from kernel.fail_points import armed
 from kernel.migrations import migrate, pending
 from kernel.redis_cache import RedisCache
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 STRIPE_SHARE = 0.25
 """How much a request may take of the time that a charge has: it may need three, and a buyer waits."""
+
+MOCK_SLOWNESS = 2
+"""How many times as long as anybody waits for an answer the mock provider takes for a slow card."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +91,7 @@ class Shop:
 
 
 async def migrate_all(settings: Settings) -> None:
-    """Brings every domain's database to its newest version, and makes it where it is missing; raises Complaint."""
+    """Brings every domain's database to its newest version, or makes it; raises Complaint, or Full."""
     for domain in DOMAINS:
         url = settings.database_of(domain)
         try:
@@ -98,8 +101,17 @@ async def migrate_all(settings: Settings) -> None:
                 await create_missing(url)
             if await pending(url, domain):
                 await migrate(url, domain)
+        except Full:
+            raise
         except DatabaseError as error:
-            raise Complaint(f"the database of {domain} cannot be migrated: {error}") from None
+            raise _without(settings, domain, error, "migrated") from None
+
+
+def _without(settings: Settings, domain: str, error: Exception, done: str) -> Complaint:
+    if isinstance(error, Unavailable) and not settings.owns_its_databases:
+        where = settings.server_of(domain) or "its socket"
+        return Complaint(f"PostgreSQL does not answer at {where} (BOOKSTALL_DATABASE_URL): {error}")
+    return Complaint(f"the database of {domain} cannot be {done}: {error}")
 
 
 async def require_migrated(settings: Settings, domains: Sequence[str] = DOMAINS) -> None:
@@ -131,7 +143,7 @@ async def open_shop(settings: Settings, *, live: bool = True) -> AsyncIterator[S
         meter = Metrics(databases, hub.watchers)
         payments = _payments(settings, folder, stack)
         services = _services(settings, folder, databases, cache, payments, hub, meter)
-        services.limits, services.rates = settings.limits(), open_rates(settings, meter.uncounted)
+        services.limits, services.rates = settings.limits(), open_rates(settings, meter.counted_alone)
         stack.push_async_callback(services.rates.close)
         stack.push_async_callback(_finish_checkouts, services.orders, settings.stop_seconds)
         yield Shop(
@@ -164,7 +176,7 @@ async def _opened(settings: Settings, domain: str, stack: AsyncExitStack) -> Dat
             lock_seconds=settings.lock_seconds,
         )
     except (DatabaseError, ValueError) as error:
-        raise Complaint(f"the database of {domain} cannot be opened: {error}") from None
+        raise _without(settings, domain, error, "opened") from None
     stack.push_async_callback(database.close)
     return database
 
@@ -221,7 +233,7 @@ async def _finish_checkouts(orders: OrdersService, seconds: float) -> None:
 
 def _payments(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> PaymentProvider:
     if settings.payments == "mock":
-        return MockPayments(folder.charges)
+        return MockPayments(folder.charges, slow_seconds=MOCK_SLOWNESS * settings.answer_seconds)
     if settings.payments == "none":
         return NoPayments()
     from app.payments.stripe import StripePayments
@@ -263,6 +275,7 @@ def _services(
             late_seconds=settings.late_seconds,
             action_seconds=settings.action_seconds,
         ),
+        answer_seconds=settings.answer_seconds,
         cancel_seconds=settings.cancel_seconds,
         key_hours=settings.key_hours,
     )

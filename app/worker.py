@@ -7,14 +7,13 @@ import contextlib
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from starlette.applications import Starlette
-
 from app.exposition import watching_routes
 from app.metrics import Metrics
 from app.process import console, listen, serve_until, start, stop_on_signals, url_of
 from app.settings import DOMAINS, Settings
 from app.subscriptions import SAGA
 from app.wiring import Shop, open_shop, require_migrated
+from graph.application import application
 from kernel.logging import log
 from kernel.sweep import Sweep
 from messaging.consumer import Consumer
@@ -118,7 +117,7 @@ async def _work(settings: Settings, domains: Sequence[str]) -> None:
             try:
                 console.print(f"A worker of {', '.join(domains)} is at work.", soft_wrap=True)
                 console.print(f"  Health  {url_of(listening)}/readyz")
-                watching = Starlette(routes=watching_routes(shop))
+                watching = application(watching_routes(shop), production=settings.production)
                 await serve_until(stop, watching, listening, settings.stop_seconds)
             finally:
                 await working.stop()

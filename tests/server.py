@@ -160,9 +160,11 @@ class Server:
 
 
 @asynccontextmanager
-async def running(data: Path, *options: str, settings: Environment | None = None) -> AsyncIterator[Server]:
+async def running(
+    data: Path, *options: str, command: str = "run", settings: Environment | None = None
+) -> AsyncIterator[Server]:
     """A server for the time of the block."""
-    async with _all_running(server := Server(data, *options, settings=settings)):
+    async with _all_running(server := Server(data, *options, command=command, settings=settings)):
         yield server
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 from app.complaint import Complaint
@@ -11,6 +12,8 @@ from app.demo.stories import STORIES, Story
 from app.settings import Settings
 
 ALL = "all"
+
+_TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
 def play(url: str, settings: Settings, seconds: float, token: str | None = None, story: str = "purchase") -> None:
@@ -22,6 +25,8 @@ def play(url: str, settings: Settings, seconds: float, token: str | None = None,
     alone = [one for one in chosen if token is None or not one.crowd]
     if not alone:
         raise Complaint(f"{story} takes more people than one token speaks for: name the server's data folder instead")
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise Complaint("--token: this is no token: one is three parts with dots between them, without the word Bearer")
     asyncio.run(_play(alone, Stage(url, settings, seconds, token)))
     if left_out := [one.name for one in chosen if one not in alone]:
         print(f"Not played with one token alone: {', '.join(left_out)}")

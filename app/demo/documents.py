@@ -1,9 +1,11 @@
 """The GraphQL documents that the demo sends, as a frontend would have them."""
 
 MONEY = "{ amount currency }"
+PAGE = 20
+"""How many books a search shows."""
 
 SEARCH = f"""query DemoSearch($words: String) {{
-  books(search: $words, filter: {{ available: true }}, first: 20) {{
+  books(search: $words, filter: {{ available: true }}, first: {PAGE}) {{
     nodes {{
       isbn title authors
       offers(first: 5) {{ nodes {{ id available price {MONEY} seller {{ displayName }} }} }}

@@ -14,7 +14,7 @@ from app.demo.stage import Stage
 from app.demo.watching import Answer, News, OrderWatch, StockWatch, stands
 from app.live_client import LiveClient
 
-WORDS = ("the", "a", "of", "love", "king", "girl", "world", "night", "life", "book")
+WORDS = ("love", "king", "girl", "world", "night", "life", "house", "time", "secret", "book")
 TRIES = 10
 """How many offers are tried: somebody else may buy the last copy first."""
 ADDRESS = {"name": "Demo Buyer", "line1": "1 Canal Street", "postalCode": "3511 AB", "city": "Utrecht", "country": "NL"}
@@ -76,7 +76,8 @@ class Shopper:
         async with self._stage.step("search") as say:
             books = (await self._client.ask(documents.SEARCH, {"words": words}))["books"]["nodes"]
             count = "1 book" if len(books) == 1 else f"{len(books)} books"
-            say(f"{count} {f'for “{words}” ' if words else ''}can be bought")
+            first = "the first " if len(books) == documents.PAGE else ""
+            say(f"{first}{count} {f'for “{words}” ' if words else ''}that can be bought")
         return books
 
     # --- buying
@@ -182,7 +183,7 @@ def told(result: Answer) -> str:
             todo = ", and the buyer has something to do first" if result["nextAction"] else ""
             return f"order {result['order']['number']} is {result['order']['status']}, {_total(result)}{todo}"
         case "CheckoutInProgress":
-            return f"order {result['order']['number']} is {result['order']['status']} still: {result['message']}"
+            return f"order {result['order']['number']} is {result['order']['status']} still"
     return "; ".join(problem["message"] for problem in result.get("problems") or [result])
 
 

@@ -20,6 +20,9 @@ from app.settings import Settings
 
 T = TypeVar("T")
 
+SECONDS_FROM = 10.0
+"""From where on milliseconds say less than seconds."""
+
 
 class Stage:
     """Where one story is played; `seconds` is the time limit of each of its steps."""
@@ -51,20 +54,19 @@ class Stage:
 
     def opens(self, title: str) -> None:
         """The story begins; its title is shown as soon as the server is there."""
-        self._began, self._title = time.perf_counter(), title
+        self._title = title
 
     def closes(self) -> None:
         """The story has come to its end."""
-        self._console.print(f"[bold green]Everything arrived[/] within {_milliseconds(self._began)} ms.")
+        self._console.print(f"[bold green]Everything arrived[/] within {_since(self._began)}.")
 
     def tell(self, text: str) -> None:
         """Something to know, below the step that it belongs to."""
         self._console.print(f"        {escape(text)}")
 
     def tell_entry(self, entry: dict[str, str]) -> None:
-        """A step of an order's timeline, at the time at which it arrived."""
-        at = _milliseconds(self._began)
-        self._console.print(f"        at {at:>5} ms  {entry['event']} ([dim]{entry['domain']}[/])")
+        """A step of an order's timeline, at the time since the title at which it arrived."""
+        self._console.print(f"        at {_since(self._began):>8}  {entry['event']} ([dim]{entry['domain']}[/])")
 
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[Callable[[str], None]]:
@@ -73,12 +75,12 @@ class Stage:
         with self._console.status(f"{name} ..."):
             yield said.append
         told = escape(f"{': ' if said else ''}{''.join(said)}")
-        self._console.print(f"{_milliseconds(began):>6} ms  [bold]{name}[/]{told}")
+        self._console.print(f"{_since(began):>9}  [bold]{name}[/]{told}")
 
     def _show_title(self) -> None:
         if self._title is not None:
             self._console.print(f"[bold]{escape(self._title)}[/] [dim]({self._url})[/]")
-            self._title = None
+            self._began, self._title = time.perf_counter(), None
 
     # --- what has to come
 
@@ -98,5 +100,10 @@ def require(holds: bool, otherwise: str) -> None:
         raise Complaint(f"the story went another way: {otherwise}")
 
 
-def _milliseconds(since: float) -> int:
-    return round((time.perf_counter() - since) * 1000)
+def duration(seconds: float) -> str:
+    """A time as people read it."""
+    return f"{seconds * 1000:.0f} ms" if seconds < SECONDS_FROM else f"{seconds:.0f} s"
+
+
+def _since(began: float) -> str:
+    return duration(time.perf_counter() - began)

@@ -21,6 +21,8 @@ from app.devstack.stack import ServerMissing, Stack
 
 LOOK_SECONDS = 1.0
 """How often it looks whether a process has died."""
+GATEWAYS = 2
+"""The processes of the gateway."""
 WORKERS = (("orders", "inventory"), ("catalog", "sellers", "notifications"))
 """The domains of each worker."""
 
@@ -74,7 +76,7 @@ def _load_samples(settings: Mapping[str, str], shop: Path) -> None:
 
 
 def _programs(folder: Path, settings: Mapping[str, str], port: int) -> Sequence[Program]:
-    gateway = ["gateway", "--workers", 2, "--port", port]
+    gateway = ["gateway", "--workers", GATEWAYS, "--port", port]
     programs = [Program("gateway", gateway, folder / "gateway", settings, ready=r"A gateway is ready at ")]
     for domains in WORKERS:
         name = f"worker-of-{domains[0]}"
@@ -85,7 +87,8 @@ def _programs(folder: Path, settings: Mapping[str, str], port: int) -> Sequence[
 
 def _announce(settings: Mapping[str, str], folder: Path, url: str) -> None:
     option = f" --data {shlex.quote(str(folder / 'shop'))}"
-    print(f"Bookstall is ready, as a gateway of 2 processes and {len(WORKERS)} workers; data and logs are in {folder}")
+    form = f"a gateway of {GATEWAYS} processes and {len(WORKERS)} workers"
+    print(f"Bookstall is ready, as {form}; data and logs are in {folder}")
     print(f"  GraphiQL  {url}/graphiql  (signed in as alice)")
     print(f"  GraphQL   {url}/graphql  (HTTP and websocket)")
     print(f"  Demo      .venv/bin/bookstall demo --url {url}{option}")

@@ -22,6 +22,9 @@ HASTY = {"BOOKSTALL_CHARGE_SECONDS": "2", "BOOKSTALL_LATE_SECONDS": "2"}
 STRICT = HASTY | {"BOOKSTALL_CANCEL_SECONDS": "1", "BOOKSTALL_ACTION_SECONDS": "2"}
 """And buyers have no time to think."""
 
+BRIEF = {"BOOKSTALL_ANSWER_SECONDS": "1"}
+"""Buyers are answered while the provider is still asked for a slow card."""
+
 
 @pytest.fixture
 def servers(postgresql: PostgreSQL, rabbitmq: RabbitMQ, redis: Redis) -> Settings:
@@ -84,6 +87,20 @@ async def stack_strict_server(stack_server: Server) -> AsyncIterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+async def embedded_brief_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """Everything in one process, which answers before a slow provider."""
+    async with running(tmp_path_factory.mktemp("brief") / "data", "--no-samples", settings=BRIEF) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def stack_brief_server(stack_server: Server) -> AsyncIterator[Server]:
+    """The same on the full stack."""
+    async with _beside(stack_server, BRIEF) as server:
+        yield server
+
+
 @pytest.fixture(scope="session", params=FORMS)
 def hasty_server(request: pytest.FixtureRequest) -> Server:
     """A server of each form that soon asks what became of a payment."""
@@ -94,6 +111,12 @@ def hasty_server(request: pytest.FixtureRequest) -> Server:
 def strict_server(request: pytest.FixtureRequest) -> Server:
     """A server of each form where it is soon too late, to cancel or to confirm a payment."""
     return request.getfixturevalue(f"{request.param}_strict_server")
+
+
+@pytest.fixture(scope="session", params=FORMS)
+def brief_server(request: pytest.FixtureRequest) -> Server:
+    """A server of each form that answers before a slow provider."""
+    return request.getfixturevalue(f"{request.param}_brief_server")
 
 
 @pytest.fixture
@@ -108,6 +131,13 @@ async def strict_shop(strict_server: Server) -> AsyncIterator[Shop]:
     """The marketplace of the strict server."""
     async with httpx.AsyncClient(base_url=strict_server.url, timeout=30.0) as http:
         yield Shop(strict_server, http, wait_until)
+
+
+@pytest.fixture
+async def brief_shop(brief_server: Server) -> AsyncIterator[Shop]:
+    """The marketplace of the brief server."""
+    async with httpx.AsyncClient(base_url=brief_server.url, timeout=30.0) as http:
+        yield Shop(brief_server, http, wait_until)
 
 
 @asynccontextmanager

@@ -52,6 +52,7 @@ async def test_the_help_of_all_names_every_command_and_a_bare_call_shows_it_and_
     assert {command.split()[0] for command in COMMANDS} == set(
         re.findall(r"^  ([a-z-]+)  +\w", asked.out, re.MULTILINE)
     )
+    assert not re.search(r"[^\]]\.\.\.$", asked.out, re.MULTILINE), "a sentence is cut"
     assert (bare.code, bare.out) == (2, "")
     assert bare.err == asked.out
 

@@ -40,7 +40,7 @@ async def test_the_doctor_finds_all_well_once_everything_is_there(
     after = await bookstall("doctor", "--data", data, settings=servers)
     assert (after.code, after.err) == (0, ""), after
     assert all(line.startswith("ok ") for line in after.out.splitlines()), after.out
-    assert "2 processes x 8 connections x 5 domains + 10 spare = 90, and the server has 297" in after.out
+    assert "4 processes x 8 connections x 5 domains + 10 spare = 170, and the server has 297" in after.out
 
 
 async def test_the_doctor_says_how_many_connections_are_too_many(migrated: Settings, tmp_path: Path) -> None:
@@ -124,11 +124,11 @@ async def test_the_cache_holds_the_same_bytes_when_it_is_filled_from_zero(
     await eventually(nothing_lags)
     assert await process.stop() == 0
     incremental = await copies()
-    assert len(incremental) > 80
+    assert len(incremental) >= 80
     await empty()
     rebuilt = await bookstall("catalog", "rebuild", "--data", data, settings=settings)
     assert (rebuilt.code, rebuilt.err) == (0, ""), rebuilt
-    assert re.fullmatch(r"Copied \d+ books and sellers\.\n", rebuilt.out)
+    assert re.fullmatch(r"Copied the offers of \d+ books\.\n", rebuilt.out)
     assert await copies() == incremental
 
 

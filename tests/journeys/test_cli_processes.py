@@ -180,3 +180,11 @@ async def test_gateways_and_workers_say_what_is_away_and_since_when(
         assert (await asked(f"{process.url}/livez")).status_code == 200
     server.start()
     await eventually(nothing_is_away, seconds=40)
+
+
+async def test_a_worker_refuses_as_a_gateway_does(start: Start) -> None:
+    worker = await start("worker")
+    for path, status, code in (("/graphql", 404, "NOT_FOUND"), ("/metrics", 405, "METHOD_NOT_ALLOWED")):
+        answer = await asked(f"{worker.url}{path}", method="POST", content=PING)
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]) == (status, {"code": code})
+        assert answer.headers["x-content-type-options"] == "nosniff"

@@ -50,25 +50,33 @@ async def test_a_port_that_is_taken_is_named_and_no_data_folder_is_made(tmp_path
         port = taken.getsockname()[1]
         said = await bookstall("run", "--port", str(port), "--data", tmp_path / "data")
     assert said.complaint == (
-        f"127.0.0.1:{port} cannot be listened on: Address already in use; choose another port with --port"
+        f"127.0.0.1:{port} cannot be listened on: Address already in use; choose another port (--port)"
     )
     assert not (tmp_path / "data").exists()
 
 
 async def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
-    assert "192.0.2.1:0 cannot be listened on" in await complaint_of_run(tmp_path / "data", "--host", "192.0.2.1")
+    assert await complaint_of_run(tmp_path / "data", "--host", "192.0.2.1") == (
+        "192.0.2.1:0 cannot be listened on: Cannot assign requested address; choose an address of this machine (--host)"
+    )
 
 
 # --- data folders ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("command", "where"), [("run --port 0", "file"), ("migrate", "file/below")])
+@pytest.mark.parametrize(
+    ("command", "where", "reason"),
+    [
+        ("run --port 0", "file", "is a file, not a folder"),
+        ("migrate", "file/below", "cannot be written: Not a directory"),
+    ],
+)
 async def test_a_data_folder_that_cannot_be_made_is_refused_also_for_root(
-    tmp_path: Path, command: str, where: str
+    tmp_path: Path, command: str, where: str, reason: str
 ) -> None:
     (tmp_path / "file").touch()
     said = await bookstall(*command.split(), "--data", tmp_path / where)
-    assert said.complaint.startswith(f"the data folder {tmp_path / where} cannot be written: ")
+    assert said.complaint == f"the data folder {tmp_path / where} {reason}"
 
 
 async def test_a_data_folder_that_a_server_uses_is_refused_to_another_one(embedded_server: Server) -> None:
@@ -148,30 +156,43 @@ async def test_a_data_folder_may_be_below_the_home_folder(tmp_path: Path) -> Non
     ("name", "value", "reason"),
     [
         ("data", "", "needs a name"),
-        ("host", "", "at least 1 character"),
-        ("port", "eighty", "integer"),
-        ("port", "", "integer"),
-        ("port", "70000", "65535"),
-        ("port", "-1", "greater than or equal to 0"),
+        ("host", "", "it is empty"),
+        ("port", "eighty", "'eighty' is no whole number"),
+        ("port", "", "'' is no whole number"),
+        ("port", "70000", "70000 is too large: 65535 at most"),
+        ("port", "-1", "-1 is too small: 0 at least"),
         ("database_url", "mysql://db/{domain}", "begins with postgresql://"),
         ("database_url", "postgresql://db/one", "every domain has a database of its own"),
         ("transport_url", "kafka://broker", "begins with amqp://"),
+        ("transport_url", "inprocesses", "`inprocess` or begins with amqp:// or amqps://"),
         ("cache_url", "memcached://cache", "begins with redis://"),
-        ("pool_size", "0", "greater than or equal to 1"),
+        ("cache_url", "redis://:a[b@cache/0", "cannot be read"),
+        ("pool_size", "0", "0 is too small: 1 at least"),
         ("currency", "JPY", "'JPY' is no currency with two digits"),
         ("currency", "eur", "'eur' is no currency"),
         ("currency", "QQQ", "'QQQ' is no currency"),
+        ("answer_seconds", "10", "less than BOOKSTALL_QUERY_SECONDS (10): a slow checkout would end in TIMEOUT"),
+        ("session_hosts", "", "no name or address such as"),
+        ("session_hosts", "https://shop.example", "no name or address such as"),
+        ("session_hosts", "shop.example,-", "no name or address such as"),
+        ("session_hosts", "shop.example:65536", "no name or address such as"),
+        ("session_hosts", "2001:db8::1", "[2001:db8::1]"),
+        ("metrics_token", "", "at least 16 characters"),
+        ("metrics_token", "fifteen-letters", "at least 16 characters"),
+        ("metrics_token", "sixteen letters and spaces", "no spaces"),
+        ("metrics_token", "sixteen-letters-and-\u00fcmlauts", "all of them ASCII"),
         ("mail_sender", "nobody", "a sender with an address"),
         ("mail_sender", "", "a sender with an address"),
         ("mail_sender", "a@b.example\nBcc: c@d.example", "no line breaks"),
-        ("sample_books", "0", "greater than or equal to 1"),
-        ("sample_books", "many", "integer"),
-        ("sample_buyer", "Not A Name", "pattern"),
-        ("log_level", "loud", "DEBUG"),
+        ("sample_books", "0", "0 is too small: 1 at least"),
+        ("sample_books", "9.5", "'9.5' is no whole number"),
+        ("sample_buyer", "Not A Name", "'Not A Name' is no name such as alice"),
+        ("log_level", "loud", "'loud' is not 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("log_format", "xml", "json"),
-        ("stop_seconds", "0", "greater than 0"),
-        ("stop_seconds", "nan", "300"),
-        ("production", "perhaps", "boolean"),
+        ("stop_seconds", "0", "0 is too small: it has to be more than 0"),
+        ("stop_seconds", "soon", "'soon' is no number"),
+        ("stop_seconds", "nan", "'nan' is no number"),
+        ("production", "perhaps", "'perhaps' is neither true nor false"),
         ("fail_point", "", "none, record:PATH, NAME or NAME:n"),
     ],
 )
@@ -181,6 +202,18 @@ def test_a_broken_setting_is_named_with_what_it_should_be(name: str, value: str,
     assert str(refused.value).startswith(f"BOOKSTALL_{name.upper()}: ")
     assert reason in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("answer_seconds", "9.9"),
+        ("session_hosts", "shop.example, 192.0.2.1:8000,[2001:db8::1]:8000 ,desk"),
+        ("metrics_token", "sixteen~letters!"),
+    ],
+)
+def test_a_sound_setting_is_taken(name: str, value: str) -> None:
+    assert name in Settings.load(**{name: value}).model_fields_set
 
 
 async def test_a_broken_setting_of_the_environment_or_of_an_option_stops_every_command(tmp_path: Path) -> None:
@@ -248,7 +281,7 @@ async def test_a_demo_with_the_key_of_another_server_says_that_the_folder_is_the
     said = await bookstall("demo", "--url", embedded_server.url, "--data", tmp_path)
     assert said.complaint == (
         f"the server at {embedded_server.url} closed the connection: "
-        "it does not know the key of the token, which comes from another data folder"
+        "it does not know the key of the token: name its data folder with --data, or one of its tokens with --token"
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.doctor import Finding, look
+from app.devstack.__main__ import GATEWAYS, WORKERS
+from app.doctor import USUAL_PROCESSES, Finding, look
 from app.settings import DOMAINS, Settings
 from app.wiring import migrate_all
 from graph.auth import KEY_FILE
@@ -43,6 +44,10 @@ async def test_the_embedded_form_is_one_process(tmp_path: Path) -> None:
     assert finding.said.startswith("BOOKSTALL_DATABASE_URL: processes of their own need PostgreSQL")
 
 
+def test_unless_it_is_told_it_counts_the_processes_of_make_stack() -> None:
+    assert GATEWAYS + len(WORKERS) == USUAL_PROCESSES
+
+
 async def test_a_wait_for_a_lock_has_to_end_before_its_statement(tmp_path: Path) -> None:
     [finding] = await wrong(Settings.load(data=tmp_path, lock_seconds=5, statement_seconds=5))
     assert finding.what == "time limits"
@@ -57,12 +62,12 @@ async def test_a_garbled_key_is_named(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("inside", [".", "data"])
-async def test_a_data_folder_that_is_a_file_cannot_be_written(tmp_path: Path, inside: str) -> None:
+@pytest.mark.parametrize(("inside", "said"), [(".", "is a file, not a folder"), ("data", "cannot be made")])
+async def test_a_data_folder_that_is_or_lies_in_a_file_is_named(tmp_path: Path, inside: str, said: str) -> None:
     file = tmp_path / "file"
     file.touch()
     found = await wrong(Settings.load(data=file / inside))
-    assert "cannot be" in next(finding for finding in found if finding.what == "data folder").said
+    assert said in next(finding for finding in found if finding.what == "data folder").said
 
 
 async def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:

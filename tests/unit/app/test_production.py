@@ -11,12 +11,14 @@ import pytest
 
 from app.doctor import look
 from app.gateway import gateway
-from app.production import KNOWN_PASSWORDS
+from app.production import HIGHEST, KNOWN_PASSWORDS
 from app.settings import InvalidSetting, Settings
 from app.wiring import migrate_all, open_shop
+from graph.limits import Limits
 from tests.production import SOUND
 
 DATABASE = "postgresql://shop:{password}@db.example:5432/bookstall_{{domain}}"
+SAFE = DATABASE.format(password="kept-in-a-safe-place")
 
 
 def refusal(**changes: Any) -> str:
@@ -49,6 +51,17 @@ def test_production_needs_somebody_else_to_issue_tokens() -> None:
         ("transport_url", "amqp://broker.example/", "needs a password"),
         ("cache_url", "redis://cache.example:6379/0", "needs a password"),
         ("cache_url", "redis://:redis@cache.example:6379/0", "everybody knows"),
+        ("database_url", SAFE, "is encrypted (?sslmode=verify-full)"),
+        ("database_url", f"{SAFE}?sslmode=prefer", "is encrypted"),
+        ("database_url", f"{SAFE}?sslmode=require&sslmode=disable", "is encrypted"),
+        ("database_url", f"{SAFE}?ssl=require", "is encrypted"),
+        ("database_url", SAFE.replace("postgresql://", "postgres://"), "is encrypted"),
+        ("database_url", "postgresql:///bookstall_{domain}?host=db.example", "needs a password"),
+        ("database_url", SAFE.replace("@", "@localhost:5432,"), "is encrypted"),
+        ("database_url", "postgresql:///bookstall_{domain}?service=shop", "needs a password"),
+        ("transport_url", "amqp://shop:kept-in-a-safe-place@broker.example/", "is encrypted (amqps://)"),
+        ("cache_url", "redis://:kept-in-a-safe-place@cache.example/0", "BOOKSTALL_TRUSTED_NETWORK=true"),
+        ("cache_url", "redis://:kept-in-a-safe-place@cache.example/0?sslmode=require", "is encrypted (rediss://)"),
     ],
 )
 def test_production_refuses_what_is_weak(name: str, value: str, reason: str) -> None:
@@ -65,14 +78,59 @@ def test_production_refuses_what_is_weak(name: str, value: str, reason: str) -> 
     [
         ("oidc_jwks_url", "http://127.0.0.1:8080/keys"),
         ("allowed_origins", "http://localhost:3000"),
-        ("database_url", DATABASE.format(password="kept-in-a-safe-place")),
+        ("database_url", f"{SAFE}?sslmode=verify-full"),
+        ("database_url", f"{SAFE}?sslmode=require"),
+        ("database_url", SAFE.replace("db.example", "127.0.0.1")),
+        ("database_url", SAFE.replace("db.example:5432", "[::1]:5432")),
         ("database_url", "postgresql:///bookstall_{domain}"),
+        ("database_url", "postgresql:///bookstall_{domain}?host=/run/postgresql"),
         ("transport_url", "amqps://shop:kept%20in%20a%20safe@broker.example/"),
         ("cache_url", "redis://127.0.0.1:6379/0"),
+        ("cache_url", "rediss://:kept-in-a-safe-place@cache.example/0"),
     ],
 )
 def test_production_takes_what_nobody_else_can_read_or_guess(name: str, value: str) -> None:
     assert Settings.load(**SOUND | {name: value}).production
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("database_url", SAFE),
+        ("transport_url", "amqp://shop:kept-in-a-safe-place@broker.example/"),
+        ("cache_url", "redis://:kept-in-a-safe-place@cache.example/0"),
+    ],
+)
+def test_a_private_network_needs_no_encryption_but_passwords(name: str, value: str) -> None:
+    assert Settings.load(**SOUND | {name: value, "trusted_network": True}).production
+    weak = value.replace("kept-in-a-safe-place", "password")
+    assert "everybody knows" in refusal(**{name: weak, "trusted_network": True})
+
+
+def test_every_limit_of_production_is_decided() -> None:
+    numbers = {name for name, default in Limits() if not isinstance(default, bool)}
+    assert numbers - {"trusted_proxies"} == HIGHEST.keys()
+    assert Settings.load(**SOUND | {"rate_per_viewer": 1, "rate_per_address": 1}).production
+
+
+@pytest.mark.parametrize("name", HIGHEST)
+def test_production_refuses_a_limit_that_is_none(name: str) -> None:
+    assert getattr(Settings.load(**SOUND | {name: HIGHEST[name]}), name) == HIGHEST[name]
+    assert refusal(**{name: HIGHEST[name] + 1}) == (
+        f"BOOKSTALL_{name.upper()}: in production it is at most {HIGHEST[name]}: more is as good as no limit"
+    )
+    assert getattr(Settings.load(**{name: HIGHEST[name] + 1}), name) == HIGHEST[name] + 1
+
+
+@pytest.mark.parametrize("name", ["rate_per_viewer", "rate_per_address"])
+def test_production_takes_no_rate_of_zero(name: str) -> None:
+    assert refusal(**{name: 0}) == f"BOOKSTALL_{name.upper()}: in production requests are counted: 0 is no limit"
+
+
+def test_the_manual_lists_the_highest_limits() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    told = dict(re.findall(r"^\| `BOOKSTALL_(\w+)` \| at most `(\d+)` \|$", manual, re.MULTILINE))
+    assert told == {name.upper(): str(highest) for name, highest in HIGHEST.items()}
 
 
 def test_the_passwords_of_the_compose_file_are_known() -> None:

@@ -1,4 +1,4 @@
-"""How often somebody may ask: the same rules in the memory of a process and in Redis, and none while Redis is away."""
+"""How often somebody may ask: the same rules in a process and in Redis, each process alone while Redis is away."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.devstack import Redis
-from app.rates import InProcessRates, RedisRates
+from app.rates import MOST_COUNTS, InProcessRates, RedisRates
 from graph.ports import Rates
 from tests.stack import BUSY_SECONDS
 
@@ -94,25 +94,88 @@ async def test_all_processes_count_in_the_same_place(redis: Redis) -> None:
 
 @pytest.mark.redis
 async def test_a_share_of_a_large_limit_is_spent_without_asking(redis: Redis) -> None:
-    rates = of_redis(redis, per_viewer=6000, per_address=0)
+    counted_alone: list[int] = []
+    rates = of_redis(redis, per_viewer=6000, per_address=0, counted_alone=lambda: counted_alone.append(1))
     assert await rates.wait(None, "alice") == 0
     redis.kill()
-    uncounted = of_redis(redis, per_viewer=6000, per_address=0, call_seconds=0.5)
     assert [await rates.wait(None, "alice") for _ in range(9)] == [0] * 9
-    assert await uncounted.wait(None, "alice") == 0
+    assert counted_alone == []
     await rates.close()
-    await uncounted.close()
 
 
 @pytest.mark.redis
-async def test_everybody_goes_on_while_redis_is_away_and_is_counted_when_it_is_back(redis: Redis) -> None:
-    clock, let_through = Clock(), []
-    rates = of_redis(redis, per_viewer=1, clock=clock, uncounted=lambda: let_through.append(1))
+async def test_each_process_counts_alone_while_redis_is_away_and_together_when_it_is_back(redis: Redis) -> None:
+    clock, counted_alone = Clock(), []
+    rates = of_redis(redis, per_viewer=1, clock=clock, counted_alone=lambda: counted_alone.append(1))
     redis.kill()
-    assert [await rates.wait(None, "alice") for _ in range(4)] == [0] * 4
-    assert len(let_through) == 4
+    answers = [await rates.wait("192.0.2.1", viewer) for viewer in ("alice", "alice", "bob", "bob")]
+    assert [seconds > 0 for seconds in answers] == [False, True, False, True]
+    assert len(counted_alone) == 4
     redis.start()
     clock.now += 2
     assert [await rates.wait(None, "alice") > 0 for _ in range(2)] == [False, True]
-    assert len(let_through) == 4
+    assert len(counted_alone) == 4
+    await rates.close()
+
+
+@pytest.mark.redis
+async def test_an_answer_of_redis_that_comes_late_gives_nobody_more_than_the_limit(redis: Redis) -> None:
+    rates = of_redis(redis, per_viewer=3, call_seconds=0.05, pause_seconds=60)
+    redis.pause()
+    assert [await rates.wait(None, "alice") > 0 for _ in range(5)] == [False] * 3 + [True] * 2
+    redis.resume()
+    assert await rates.wait(None, "alice") > 0
+    await rates.close()
+
+
+@pytest.mark.redis
+async def test_one_request_tries_whether_redis_is_back_while_the_others_go_on(redis: Redis) -> None:
+    clock, counted_alone = Clock(), []
+    rates = of_redis(redis, per_viewer=9, clock=clock, counted_alone=lambda: counted_alone.append(1))
+    redis.kill()
+    await rates.wait(None, "alice")
+    redis.start()
+    clock.now += 2
+    await asyncio.gather(*(rates.wait(None, "alice") for _ in range(5)))
+    assert len(counted_alone) == 1 + 4
+    await rates.close()
+
+
+async def test_of_ever_new_addresses_those_are_forgotten_that_ask_no_more() -> None:
+    rates = InProcessRates(per_viewer=1, per_address=1, clock=Clock())
+    assert [await rates.wait("192.0.2.1", "alice") > 0 for _ in range(2)] == [False, True]
+    for number in range(MOST_COUNTS):
+        await rates.wait(f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::", None)
+    assert await rates.wait("192.0.2.1", None) == 0
+
+
+async def test_viewers_are_not_forgotten_for_ever_new_addresses() -> None:
+    rates = InProcessRates(per_viewer=1, per_address=1, clock=Clock())
+    assert await rates.wait(None, "alice") == 0
+    for number in range(MOST_COUNTS):
+        await rates.wait(f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::", None)
+    assert await rates.wait(None, "alice") > 0
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(("asked", "limit"), [(200, 200), (700, 60_000)], ids=["all of it", "far below it"])
+async def test_all_who_ask_at_once_share_what_the_limit_allows(redis: Redis, asked: int, limit: int) -> None:
+    counted_alone: list[int] = []
+    rates = of_redis(redis, per_address=limit, counted_alone=lambda: counted_alone.append(1))
+    answers = await asyncio.gather(*(rates.wait("192.0.2.1", None) for _ in range(asked)))
+    assert answers == [0] * asked
+    assert (await rates.wait("192.0.2.1", None) > 0) == (limit == asked)
+    assert counted_alone == []
+    await rates.close()
+
+
+@pytest.mark.redis
+async def test_all_who_ask_at_once_go_on_when_redis_falls_silent(redis: Redis) -> None:
+    counted_alone: list[int] = []
+    rates = of_redis(redis, per_viewer=500, call_seconds=0.05, counted_alone=lambda: counted_alone.append(1))
+    redis.pause()
+    answers = await asyncio.gather(*(rates.wait(None, "alice") for _ in range(700)))
+    redis.resume()
+    assert [seconds > 0 for seconds in answers] == [False] * 500 + [True] * 200
+    assert len(counted_alone) == 700
     await rates.close()
