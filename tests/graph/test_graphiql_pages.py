@@ -4,20 +4,20 @@ import base64
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import pytest
 from httpx import ASGITransport, AsyncClient
-from starlette.applications import Starlette
 
+from graph.application import application
 from graph.pages import BUILT, graphiql_routes
 
 LIFE_SECONDS = 3600
 
 
-def client(issue_token: Callable[[], str | Awaitable[str]] | None = None) -> AsyncClient:
-    app = Starlette(routes=graphiql_routes(issue_token))
-    return AsyncClient(transport=ASGITransport(app), base_url="http://bookstall.test")
+def client(issue_token: Callable[[], str | Awaitable[str]] | None = None, hosts: Collection[str] = ()) -> AsyncClient:
+    app = application(graphiql_routes(issue_token, hosts))
+    return AsyncClient(transport=ASGITransport(app), base_url="http://localhost")
 
 
 def sample_token() -> str:
@@ -30,8 +30,9 @@ async def sample_token_later() -> str:
     return sample_token()
 
 
-async def test_the_root_leads_to_graphiql() -> None:
-    response = await client().get("/")
+@pytest.mark.parametrize("address", ["/", "/graphiql/"])
+async def test_the_root_and_a_slash_too_many_lead_to_graphiql(address: str) -> None:
+    response = await client().get(address, headers={"Host": "elsewhere.test"})
     assert (response.status_code, response.headers["location"]) == (307, "/graphiql")
 
 
@@ -100,6 +101,41 @@ async def test_a_page_of_another_site_gets_no_session(site: str) -> None:
     assert response.status_code == 403
     assert "token" not in response.json()
     assert not [name for name in response.headers if name.startswith("access-control-")]
+
+
+LOCAL = ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:8000", "[::1]", "[::1]:8000", "shop.localhost:80"]
+STRANGE = [
+    "elsewhere.test", "elsewhere.test:8000", "localhost.elsewhere.test", "127.0.0.1.elsewhere.test", "notlocalhost",
+    "127.0.0.2", "192.168.1.2:8000", "[::2]", "[::1", "::1", "localhost@elsewhere.test", "elsewhere.test@localhost",
+    "localhost/elsewhere.test", "localhost,elsewhere.test", "localhost:8000:9", "localhost.", "", " ", "[localhost]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", LOCAL)
+async def test_a_session_is_for_a_page_that_is_opened_on_this_machine(host: str) -> None:
+    response = await client(sample_token).get("/graphiql/session", headers={"Host": host})
+    assert (response.status_code, response.json()["viewer"]) == (200, "sample-buyer")
+
+
+@pytest.mark.parametrize("host", STRANGE)
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+async def test_a_session_is_not_for_a_page_whose_name_leads_here(host: str, site: str) -> None:
+    headers = {"Host": host, "Sec-Fetch-Site": site}
+    response = await client(sample_token).get("/graphiql/session", headers=headers)
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["extensions"]) == (403, {"code": "FORBIDDEN"})
+    assert "BOOKSTALL_SESSION_HOSTS" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("shop.example", 200), ("SHOP.example:8443", 200), ("10.0.0.7:80", 200), ("10.0.0.7:81", 403), ("10.0.0.7", 403),
+     ("[fd00::7]:80", 200), ("[fd00::7]", 200), ("other.shop.example", 403), ("none", 403), ("localhost", 200)],
+)  # fmt: skip
+async def test_a_session_is_also_for_hosts_that_a_setting_names(host: str, status: int) -> None:
+    hosts = {"shop.example", "10.0.0.7:80", "[fd00::7]"}
+    response = await client(sample_token, hosts).get("/graphiql/session", headers={"Host": host})
+    assert response.status_code == status
 
 
 async def test_a_session_cannot_be_read_across_origins() -> None:

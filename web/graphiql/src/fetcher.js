@@ -62,7 +62,7 @@ async function withAuthorization(headers) {
     return { ...others, Authorization: authorization };
   }
   const granted = await session();
-  return granted ? { ...others, Authorization: `Bearer ${granted.token}` } : others;
+  return granted?.token ? { ...others, Authorization: `Bearer ${granted.token}` } : others;
 }
 
 function splitAuthorization(headers) {

@@ -46,17 +46,18 @@ function Bookstall() {
 }
 
 function Wordmark() {
-  const [viewer, setViewer] = useState(null);
+  const [{ viewer, refused }, setGranted] = useState({});
   useEffect(() => {
     session().then(
-      (granted) => setViewer(granted?.viewer),
-      () => setViewer(null),
+      (granted) => setGranted(granted ?? {}),
+      () => setGranted({}),
     );
   }, []);
   return (
     <span className="bookstall-wordmark">
       Bookstall
       {viewer && <small title="Whose token this page sends; an Authorization header of your own replaces it">{viewer}</small>}
+      {refused && <small className="bookstall-refusal">{refused}</small>}
     </span>
   );
 }

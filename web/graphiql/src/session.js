@@ -5,7 +5,7 @@ const RENEW_BEFORE_SECONDS = 60;
 
 let current = null;
 
-/** The granted session `{ token, viewer, renewAt }`, or null where the server grants none (production). */
+/** The granted session `{ token, viewer, renewAt }`, `{ refused }` with the reason, or null where there are none (production). */
 export async function session() {
   if (current === null || (await current)?.renewAt <= Date.now()) {
     current = load();
@@ -18,6 +18,9 @@ async function load() {
   const response = await fetch(SESSION_URL, { cache: 'no-store' });
   if (response.status === 404) {
     return null;
+  }
+  if (response.status === 403) {
+    return { refused: (await response.json()).errors[0].message };
   }
   if (!response.ok) {
     throw new Error(`No session: ${SESSION_URL} answered ${response.status}.`);
