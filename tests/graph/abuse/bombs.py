@@ -1,5 +1,7 @@
 """Documents that are small and ask for much."""
 
+ENDLESS = "x" * 60_000
+
 
 def spread(times: int, fragments: int) -> str:
     """Fragments that each spread the next one several times."""
@@ -30,3 +32,15 @@ UNREADABLE = {
     "a text without an end": '{ books(search: "' + "x" * 50_000,
     "an unknown character": "{ books(search: \u0007) }",
 }
+LONG_NAMES = {
+    "of an alias": f"{{ books(first: 100) {{ nodes {{ {ENDLESS}: isbn }} }} }}",
+    "of a field": f"{{ {ENDLESS} }}",
+    "of an argument": f"{{ books({ENDLESS}: 1) {{ nodes {{ isbn }} }} }}",
+    "of an operation": f"query {ENDLESS} {{ me {{ id }} }}",
+    "of a variable": f"query Q(${ENDLESS}: Int) {{ me {{ id }} }}",
+    "of a fragment": f"{{ ...{ENDLESS} }}",
+    "of a type": f"{{ ... on {ENDLESS} {{ me {{ id }} }} }}",
+    "of a directive": f"{{ me @{ENDLESS} {{ id }} }}",
+    "of an enum's value": f"query Q($n: Int = {ENDLESS}) {{ books(first: $n) {{ nodes {{ isbn }} }} }}",
+}
+"""Documents with one name that is nearly all of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
@@ -12,6 +13,10 @@ from tests.graph.abuse.conftest import require_discreet
 from tests.server import Server
 
 PATIENCE_SECONDS = 30.0
+NARROW_BYTES = 8192
+SIP_BYTES = 2048
+TCP_CLOSE = b"\x07"
+"""How Linux names the state of a connection whose other end is gone."""
 
 
 class RawConnection:
@@ -25,7 +30,8 @@ class RawConnection:
         """These bytes, unless the server has hung up."""
         with suppress(ConnectionError):
             self._writer.write(data)
-            await self._writer.drain()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._writer.drain()
 
     def has_answer(self) -> bool:
         """Whether the server has said something, or hung up."""
@@ -45,6 +51,15 @@ class RawConnection:
         """Whether the server takes a handshake."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             return (await self._reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+
+    async def sips(self, least: int) -> bytes:
+        """At least so many bytes, at 100 kB in a second."""
+        said = b""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(said) < least and (part := await self._reader.read(SIP_BYTES)):
+                said += part
+                await moment()
+        return said
 
     async def hung_up(self) -> bytes:
         """What the server says before it ends the connection."""
@@ -66,7 +81,10 @@ class RawConnection:
 
     def is_cut_off(self) -> bool:
         """Whether the server has ended the connection without a farewell."""
-        return self._writer.transport.is_closing()
+        if self._writer.transport.is_closing():
+            return True
+        state = self._writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        return state == TCP_CLOSE
 
     def stop_reading(self) -> None:
         """Let everything that comes wait."""
@@ -74,16 +92,24 @@ class RawConnection:
 
 
 @asynccontextmanager
-async def raw_connection(server: Server) -> AsyncIterator[RawConnection]:
-    """A connection for the time of the block."""
-    place = urlsplit(server.url)
-    reader, writer = await asyncio.open_connection(place.hostname, place.port)
-    try:
-        yield RawConnection(reader, writer)
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+async def raw_connection(
+    server: Server, *, address: str = "127.0.0.1", narrow: bool = False
+) -> AsyncIterator[RawConnection]:
+    """A connection from one of this machine's addresses for the time of the block; a narrow one takes in little."""
+    place, loop = urlsplit(server.url), asyncio.get_running_loop()
+    with socket.socket() as end:
+        if narrow:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW_BYTES)
+        end.bind((address, 0))
+        end.setblocking(False)
+        await loop.sock_connect(end, (place.hostname, place.port))
+        reader, writer = await asyncio.open_connection(sock=end, limit=NARROW_BYTES if narrow else 65536)
+        try:
+            yield RawConnection(reader, writer)
+        finally:
+            writer.transport.abort()  # whatever is still to be sent
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 async def moment() -> None:

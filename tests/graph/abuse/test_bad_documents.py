@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
 from graphql import get_introspection_query
 
-from tests.graph.abuse.bombs import BOMBS, UNREADABLE
+from graph.context import Context
+from graph.schema import schema
+from tests.graph.abuse.bombs import BOMBS, ENDLESS, LONG_NAMES, UNREADABLE
 from tests.graph.abuse.conftest import require_discreet
+from tests.graph.market import Market
 from tests.server import Server
 
 
@@ -36,6 +40,40 @@ async def test_a_document_that_cannot_be_read_is_said_to_be_so(server: Server, d
     response = await answered(server, document)
     assert response.status_code == 400
     assert [error["extensions"]["code"] for error in response.json()["errors"]] == ["GRAPHQL_PARSE_FAILED"]
+
+
+@pytest.mark.parametrize("document", LONG_NAMES.values(), ids=LONG_NAMES)
+async def test_a_name_that_is_too_long_is_refused_and_not_repeated(server: Server, document: str) -> None:
+    response = await answered(server, document)
+    assert response.status_code == 400
+    (error,) = response.json()["errors"]
+    assert error["extensions"] == {"code": "GRAPHQL_VALIDATION_FAILED", "nameLength": len(ENDLESS), "limit": 64}
+    assert len(response.content) < 300
+
+
+@pytest.mark.parametrize(
+    ("document", "variables", "code"),
+    [
+        (f'{{ books(first: "{ENDLESS}") {{ nodes {{ isbn }} }} }}', None, "GRAPHQL_VALIDATION_FAILED"),
+        (f"{{ books(first: {{ a: [{'1.5 ' * 400}] }}) {{ nodes {{ isbn }} }} }}", None, "GRAPHQL_VALIDATION_FAILED"),
+        (f"{{ me {{ id }} }} {ENDLESS}", None, "GRAPHQL_PARSE_FAILED"),
+        (f'{{ me {{ id }} }} "{ENDLESS}"', None, "GRAPHQL_PARSE_FAILED"),
+        (
+            "mutation M($input: SetCartLineInput!) { setCartLine(input: $input) { __typename } }",
+            {"input": {ENDLESS: ENDLESS[:3000]}},
+            "BAD_USER_INPUT",
+        ),
+        ("query Q($n: Int) { books(first: $n) { nodes { isbn } } }", {"n": ENDLESS}, "BAD_USER_INPUT"),
+    ],
+    ids=["a text", "a list", "a name nobody expects", "a text nobody expects", "an unknown field", "a variable"],
+)
+async def test_an_answer_does_not_repeat_what_was_sent_at_length(
+    server: Server, document: str, variables: dict[str, Any] | None, code: str
+) -> None:
+    response = await answered(server, document, variables)
+    assert {error["extensions"]["code"] for error in response.json()["errors"]} == {code}
+    assert all(len(error["message"]) <= 500 for error in response.json()["errors"])
+    assert len(response.content) < 2000
 
 
 async def test_a_page_in_a_variable_costs_what_it_asks_for(server: Server) -> None:
@@ -68,3 +106,23 @@ async def test_a_text_that_is_searched_for_breaks_nothing(server: Server, text: 
     codes = [error["extensions"]["code"] for error in response.json().get("errors", [])]
     assert response.status_code in (200, 400)
     assert "INTERNAL_SERVER_ERROR" not in codes
+
+
+async def test_between_two_documents_that_nobody_knows_everybody_else_has_a_turn(embedded_market: Market) -> None:
+    loop, turns, asking = asyncio.get_running_loop(), 0, True
+
+    def others() -> None:
+        nonlocal turns
+        turns += 1
+        if asking:
+            loop.call_soon(others)
+
+    async def turn_of_the_answer(number: int) -> int:
+        context = Context.of(embedded_market.shop.services, None)
+        assert (await schema.execute(f"{{ nothing{number} }}", context_value=context)).errors
+        return turns
+
+    others()
+    answered_in = await asyncio.gather(*(turn_of_the_answer(number) for number in range(10)))
+    asking = False
+    assert len(set(answered_in)) == 10

@@ -29,9 +29,9 @@ async def sent(server: Server, content: Any, method: str = "POST", **headers: st
     return response.status_code, error["extensions"]["code"]
 
 
-def variables(value: str) -> bytes:
+def variables(value: str, encoding: str = "utf-8") -> bytes:
     """A body with a variable that is written so."""
-    return b'{"query": %s, "variables": {"n": %s}}' % (json.dumps(QUERY).encode(), value.encode())
+    return b'{"query": %s, "variables": {"n": %s}}' % (json.dumps(QUERY).encode(), value.encode(encoding))
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,24 @@ def variables(value: str) -> bytes:
         b"[" * 60_000,
         b'{"query": "{ me { id } }\\u0000"}',
         b'"' + b"\\" * 60_000,
+        variables('{"\\u0000": 1}'),
+        variables('{"\\udc00": 1}'),
+        variables('"\xff"', "latin-1"),
+        BODY.decode().encode("utf-16"),
     ],
-    ids=range(21),
+    ids=range(25),
 )
 async def test_a_body_that_is_no_request_is_a_bad_request(server: Server, body: bytes) -> None:
     assert await sent(server, body) == (400, "BAD_REQUEST")
 
 
-async def test_a_body_of_ten_megabytes_is_refused(server: Server) -> None:
-    assert await sent(server, BODY.ljust(10_000_000)) == (413, "PAYLOAD_TOO_LARGE")
+@pytest.mark.parametrize(
+    "body",
+    [BODY.ljust(10_000_000), variables("[" + "1," * 100_000 + "1]"), b"[" + b",".join([BODY] * 2000) + b"]"],
+    ids=["ten megabytes", "a hundred thousand items", "two thousand operations"],
+)
+async def test_a_body_that_is_too_large_is_refused(server: Server, body: bytes) -> None:
+    assert await sent(server, body) == (413, "PAYLOAD_TOO_LARGE")
 
 
 async def test_a_body_in_endless_chunks_is_refused_while_it_is_sent(server: Server) -> None:

@@ -12,8 +12,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
+from tests.graph.abuse.conftest import require_refused
 from tests.graph.abuse.raw_connection import raw_connection
-from tests.graph.socket_client import connected
+from tests.graph.socket_client import HANDSHAKE, connected
 from tests.server import Server
 
 BOOKS = "{ books(first: 1) { nodes { isbn } } }"
@@ -92,6 +93,17 @@ async def test_text_that_is_none_closes_the_socket(strict_server: Server) -> Non
         assert await connection.is_upgraded()
         await connection.send(Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True))
         assert b"\x03\xefnot UTF-8" in await connection.hung_up()
+
+
+async def test_what_was_asked_before_the_socket_was_closed_is_answered_to_nobody(strict_server: Server) -> None:
+    async with raw_connection(strict_server) as connection:
+        await connection.send(upgrade(strict_server))
+        assert await connection.is_upgraded()
+        bad = Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True)
+        await connection.send(text_frame('{"type": "connection_init"}') + bad)
+        said = await connection.hung_up()
+    assert b"\x03\xefnot UTF-8" in said
+    assert b"connection_ack" not in said
 
 
 async def test_a_message_in_endless_pieces_closes_the_socket(strict_server: Server) -> None:
@@ -197,11 +209,39 @@ async def test_sockets_are_told_when_the_server_stops(strict_server_of_its_own: 
         assert await stopping == 0
 
 
-async def test_a_handshake_that_is_none_is_refused(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Sec-WebSocket-Key": ""}, 400, "BAD_REQUEST"),
+        ({"Sec-WebSocket-Key": "too short"}, 400, "BAD_REQUEST"),
+        ({"Sec-WebSocket-Version": "12"}, 400, "BAD_REQUEST"),
+        ({"Connection": 'Upgrade, "'}, 400, "BAD_REQUEST"),
+        ({"Cookie": "x" * 9000}, 431, "HEADERS_TOO_LARGE"),
+        ({"Origin": "https://elsewhere.example"}, 403, "FORBIDDEN"),
+        ({"Origin": "null"}, 403, "FORBIDDEN"),
+    ],
+    ids=["no key", "a short key", "an old version", "a broken header", "a long header", "a page of another origin",
+         "a page of no origin"],
+)  # fmt: skip
+async def test_a_handshake_that_is_none_is_refused(
+    server: Server, headers: dict[str, str], status: int, code: str
+) -> None:
     async with httpx.AsyncClient(base_url=server.url) as http:
-        headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
-        response = await http.get("/graphql", headers=headers)
-    assert response.status_code == 400
+        answer = await require_refused(http, "GET", "/graphql", status, code, HANDSHAKE | headers)
+    assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/", "/graphql/", "/readyz", "/%ff%00"])
+async def test_there_is_no_websocket_under_any_other_path(server: Server, path: str) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as http:
+        await require_refused(http, "GET", path, 404, "NOT_FOUND", HANDSHAKE)
+
+
+async def test_a_handshake_whose_path_is_far_too_long_is_refused(server: Server) -> None:
+    async with raw_connection(server) as connection:
+        await connection.send(upgrade(server).replace(b"/graphql", b"/" + b"x" * 9000))
+        assert await connection.answer() == (431, "HEADERS_TOO_LARGE")
+        assert await connection.hung_up() == b""
 
 
 def upgrade(server: Server) -> bytes:

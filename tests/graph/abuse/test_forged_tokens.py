@@ -9,65 +9,87 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from joserfc.jwk import OKPKey
-from starlette.applications import Starlette
 
-from app.oidc import JwksUrl, OidcVerifier, ProviderKeys
-from graph.auth import EMBEDDED_ISSUER, KEY_FILE, Expected
-from graph.http import build_graph_app
-from tests.graph.conftest import listening
+from graph.auth import EMBEDDED_ISSUER, KEY_FILE
+from tests.conftest import FORMS
+from tests.graph.abuse.conftest import NewServer
 from tests.graph.forgeries import FORGERIES, Mint
-from tests.graph.market import Market
 from tests.graph.oidc_provider import ISSUER, Provider
 from tests.graph.socket_client import connected
+from tests.server import Environment, Server
 
 ME = "{ me { id roles } }"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Gate:
-    """A gateway, where it listens for websockets, and what signs for the issuer that it believes."""
+    """A server, and what signs for the issuer that it believes."""
 
-    http: httpx.AsyncClient
-    socket_url: str
+    server: Server
     mint: Mint
 
+    @property
+    def socket_url(self) -> str:
+        return f"ws{self.server.url.removeprefix('http')}/graphql"
+
     async def ask(self, *headers: tuple[str, str]) -> httpx.Response:
-        return await self.http.post("/graphql", json={"query": ME}, headers=[*headers])
+        async with httpx.AsyncClient(base_url=self.server.url, timeout=30) as http:
+            return await http.post("/graphql", json={"query": ME}, headers=[*headers])
 
 
 @pytest.fixture(scope="module")
-async def embedded_gate(market: Market) -> AsyncIterator[Gate]:
-    """A gateway that signs its own tokens."""
-    key = OKPKey.import_key(json.loads((market.shop.settings.data / KEY_FILE).read_bytes()))
-    header = {"alg": "Ed25519", "typ": "JWT"}
-    async with listening(market, market.shop.services) as url:
-        yield Gate(market.http, url, Mint(key, header, {"iss": EMBEDDED_ISSUER}))
+async def provider() -> AsyncIterator[Provider]:
+    """A provider with an RSA key."""
+    opened = Provider()
+    opened.adds("first", "RS256")
+    async with opened.listening():
+        yield opened
 
 
 @pytest.fixture(scope="module")
-async def oidc_gate(market: Market) -> AsyncIterator[Gate]:
-    """A gateway that believes a provider's RSA key."""
-    provider = Provider()
-    provider.adds("first", "RS256")
-    async with provider.listening():
-        url = JwksUrl(provider.url, answer_seconds=5)
-        keys = ProviderKeys(url.fetch, keep_seconds=600, floor_seconds=600)
-        verifier = OidcVerifier(keys, Expected(issuer=ISSUER), believed_seconds=600)
-        app = Starlette(routes=build_graph_app(market.shop.services, verifier))
-        async with (
-            listening(market, market.shop.services, verifier) as socket_url,
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://market") as http,
-        ):
-            header = {"alg": "RS256", "typ": "JWT", "kid": "first"}
-            yield Gate(http, socket_url, Mint(provider.keys["first"][1], header, {}))
-        await keys.close()
-        await url.close()
+def believing(provider: Provider) -> Environment:
+    """The settings of a server that believes the provider."""
+    return {"BOOKSTALL_OIDC_ISSUER": ISSUER, "BOOKSTALL_OIDC_JWKS_URL": provider.url}
 
 
-@pytest.fixture(scope="module", params=["embedded", "oidc"])
-def gate(request: pytest.FixtureRequest, market: Market) -> Gate:
-    """A gateway with each kind of issuer."""
-    return request.getfixturevalue(f"{request.param}_gate")
+@pytest.fixture(scope="module")
+async def oidc_embedded_server(
+    new_embedded_server: NewServer, believing: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
+    """One process that believes the provider."""
+    async with new_embedded_server(tmp_path_factory.mktemp("oidc") / "data", believing) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+async def oidc_stack_server(
+    new_stack_server: NewServer, believing: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
+    """A gateway that believes the provider."""
+    async with new_stack_server(tmp_path_factory.mktemp("oidc") / "data", believing) as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=["", "oidc_"], ids=["own", "oidc"])
+def issuer(request: pytest.FixtureRequest) -> str:
+    """The two kinds of issuers: what the names of servers that believe one begin with."""
+    return request.param
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def server(request: pytest.FixtureRequest, issuer: str) -> Server:
+    """A server of each form with each kind of issuer."""
+    return request.getfixturevalue(f"{issuer}{request.param}_server")
+
+
+@pytest.fixture(scope="module")
+def gate(server: Server, issuer: str, provider: Provider) -> Gate:
+    """The server, and the key that it believes."""
+    if issuer:
+        header = {"alg": "RS256", "typ": "JWT", "kid": "first"}
+        return Gate(server, Mint(provider.keys["first"][1], header, {}))
+    key = OKPKey.import_key(json.loads((server.data / KEY_FILE).read_bytes()))
+    return Gate(server, Mint(key, {"alg": "Ed25519", "typ": "JWT"}, {"iss": EMBEDDED_ISSUER}))
 
 
 async def test_what_signs_the_forgeries_could_sign_a_good_one(gate: Gate) -> None:
