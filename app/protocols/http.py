@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.protocols.connections import Connections
 from graph.errors import Code, refusal
 from graph.limits import Limits
+from kernel.logging import log
 
 LINGER_SECONDS = 1.0
 """How long a refused client may go on sending before it is cut off; cut off at once it might not see the answer."""
@@ -21,6 +22,8 @@ MOST_WAITING = 20
 """The requests that wait on a connection while another is answered."""
 RETRY_SECONDS = 60
 """When to come back to a server that is full."""
+
+_log = log(__name__)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -200,6 +203,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._parting or self.transport.is_closing():
             return
         self._parting = True
+        _log.debug("a connection was refused", code=code, status=status)
         if (cycle := self.cycle) is not None:
             answering = not cycle.response_complete and (cycle.response_started or self._in_head)
             answered = cycle.response_complete and not self._in_head

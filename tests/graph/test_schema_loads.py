@@ -16,6 +16,10 @@ ORDERS = """{ me { orders(first: 100) { nodes { id lines {
   book { title stock { total } offers { nodes { seller { displayName } book { title } } } }
   seller { displayName } offer { available seller { displayName } book { title } } }
   refunds { amount { amount } order { number } } } } } }"""
+PLACES = Counter(
+    orders_of=1, refunds_of=1, find_orders=1, find_items=1, find_offers=1, find_books=3, find_sellers=3
+)  # fmt: skip
+"""The places of ORDERS that ask each service. Those whose answers come together share a load, so it may be fewer."""
 BOOKS = """{ books(first: 100, orderBy: TITLE) { nodes { title stock { total } offers(first: 5) { nodes {
   available book { title } seller { displayName } } } } } }"""
 
@@ -51,27 +55,22 @@ async def calls_of(market: Market, client: Client, document: str) -> Counter[str
     return calls
 
 
-async def test_many_orders_cost_as_many_loads_as_one(market: Market) -> None:
+async def test_many_orders_cost_one_load_for_each_place_that_asks(market: Market) -> None:
     buyer = market.buyer()
     offers = [await market.offer(copies=9) for _ in range(5)]
-    await buyer.buy(offers[0])
-    for_one = await calls_of(market, buyer, ORDERS)
-    for number in range(1, 20):
+    for number in range(20):
         await buyer.buy(offers[number % 5])
-    assert await calls_of(market, buyer, ORDERS) == for_one
-    assert max(for_one.values()) <= 3
+    assert await calls_of(market, buyer, ORDERS) <= PLACES
 
 
-async def test_many_refunds_cost_as_many_loads_as_one(market: Market) -> None:
+async def test_many_refunds_cost_one_load_for_each_place_that_asks(market: Market) -> None:
     buyer, offer = market.buyer(), await market.offer(copies=9)
-    order = await buyer.buy(offer)
-    await buyer.mutate("cancelOrder", {"orderId": order["id"]}, "... on Error { message }")
-    for_one = await calls_of(market, buyer, ORDERS)
-    assert (for_one["refunds_of"], for_one["find_orders"]) == (1, 1)
-    for _ in range(6):
+    for _ in range(7):
         order = await buyer.buy(offer)
         await buyer.mutate("cancelOrder", {"orderId": order["id"]}, "... on Error { message }")
-    assert await calls_of(market, buyer, ORDERS) == for_one
+    calls = await calls_of(market, buyer, ORDERS)
+    assert calls <= PLACES
+    assert (calls["refunds_of"], calls["find_orders"]) == (1, 1)
 
 
 async def test_a_page_of_books_costs_one_load_of_each_kind_and_depth(market: Market) -> None:
