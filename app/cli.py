@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from app.command_line import Data, load
+from app.command_line import Data, Host, Port, load
 from app.complaint import Complaint
 from app.dead_letters_cli import letters
 from app.snapshots_cli import asyncapi, errors, schema
@@ -39,8 +39,8 @@ app.add_typer(catalog, name="catalog")
 @app.command()
 def run(
     data: Data = None,
-    port: Annotated[int | None, typer.Option(help="0 picks a free one [default: 8000].", show_default=False)] = None,
-    host: Annotated[str | None, typer.Option(help="[default: 127.0.0.1]", show_default=False)] = None,
+    port: Port = None,
+    host: Host = None,
     samples: Annotated[bool, typer.Option(help="Load the sample shop on the first start.")] = True,
 ) -> None:
     """Serve everything in one process.
@@ -56,8 +56,8 @@ def run(
 @app.command()
 def gateway(
     data: Data = None,
-    port: Annotated[int | None, typer.Option(help="0 picks a free one [default: 8000].", show_default=False)] = None,
-    host: Annotated[str | None, typer.Option(help="[default: 127.0.0.1]", show_default=False)] = None,
+    port: Port = None,
+    host: Host = None,
     workers: Annotated[int, typer.Option(help="Processes behind the port.", min=1, max=64)] = 1,
     inherited: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
@@ -81,7 +81,7 @@ def worker(
     ] = None,
     data: Data = None,
     port: Annotated[int, typer.Option(help="Where /livez, /readyz and /metrics answer; 0 picks a free one.")] = 0,
-    host: Annotated[str | None, typer.Option(help="[default: 127.0.0.1]", show_default=False)] = None,
+    host: Host = None,
 ) -> None:
     """Handle events and sweep, on PostgreSQL, RabbitMQ and Redis.
 

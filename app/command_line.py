@@ -17,6 +17,11 @@ UNFINISHED = r"coroutine '(Executor|GraphQLCoreConverter)\..*' was never awaited
 Data = Annotated[
     Path | None, typer.Option(help="The data folder, else BOOKSTALL_DATA [default: .bookstall].", show_default=False)
 ]
+Port = Annotated[
+    int | None,
+    typer.Option(help="0 picks a free one; else BOOKSTALL_PORT [default: 8000].", show_default=False),
+]
+Host = Annotated[str | None, typer.Option(help="Else BOOKSTALL_HOST [default: 127.0.0.1].", show_default=False)]
 
 
 def load(**options: object) -> Settings:

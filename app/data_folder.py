@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from app.complaint import Complaint
-from app.settings import Settings
-from graph.auth import EmbeddedIssuer, KeyUnreadable
+from app.settings import DOMAINS, Settings
+from graph.auth import KEY_FILE, EmbeddedIssuer, KeyUnreadable
 from kernel.database import Full
 
 
@@ -50,6 +50,12 @@ class DataFolder:
         except OSError as error:
             raise DataFolderProblem(f"the data folder {self.path} cannot be written: {error.strerror}") from None
 
+    def require_shop(self) -> None:
+        """There is a shop; raises DataFolderProblem: whoever read of a migration there would make one."""
+        self._require_folder()
+        if not any((self.path / f"{domain}.db").exists() for domain in DOMAINS):
+            raise DataFolderProblem(f"{self.path} holds no shop; name the server's data folder with --data")
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """The folder, made where it is missing, is ours for the time of the block; raises DataFolderProblem.
@@ -68,14 +74,23 @@ class DataFolder:
 
     def issuer(self) -> EmbeddedIssuer:
         """The issuer of tokens, whose key lies in the folder and is made on first use; raises DataFolderProblem."""
-        if not self.path.is_dir():
-            raise DataFolderProblem(f"there is no data folder {self.path}; name the server's with --data")
         try:
             return EmbeddedIssuer(self.path)
         except KeyUnreadable as error:
             raise DataFolderProblem(str(error)) from None
         except OSError as error:
             raise DataFolderProblem(f"the token key in {self.path} cannot be used: {error.strerror}") from None
+
+    def servers_issuer(self) -> EmbeddedIssuer:
+        """The issuer of the server that has run here; raises DataFolderProblem: a key made now would be nobody's."""
+        self._require_folder()
+        if not (self.path / KEY_FILE).exists():
+            raise DataFolderProblem(f"{self.path} has no token key; name the server's data folder with --data")
+        return self.issuer()
+
+    def _require_folder(self) -> None:
+        if not self.path.is_dir():
+            raise DataFolderProblem(f"there is no data folder {self.path}; name the server's with --data")
 
     @contextmanager
     def _complaining_when_full(self) -> Iterator[None]:
@@ -105,7 +120,7 @@ class DataFolder:
 
 
 def issuer_of(settings: Settings) -> EmbeddedIssuer:
-    """Who issues the tokens here, by the key in the data folder; raises Complaint where a provider does."""
+    """Who issues the tokens here, by the key that the server has made; raises Complaint where a provider does."""
     if not settings.issues_its_tokens:
         raise Complaint(f"tokens come from {settings.oidc_issuer}: get one there")
-    return DataFolder(settings.data).issuer()
+    return DataFolder(settings.data).servers_issuer()

@@ -10,6 +10,7 @@ from typing import TypeVar
 from rich.console import Console
 
 from app.complaint import Complaint
+from app.data_folder import DataFolder
 from app.settings import DOMAINS, Settings
 from kernel.database import Database, DatabaseError, open_database
 from kernel.migrations import pending
@@ -84,6 +85,9 @@ def _parsed(text: str) -> LetterId:
 
 
 def _with_letters(settings: Settings, work: Callable[[DeadLetters], Awaitable[T]]) -> T:
+    if settings.owns_its_databases:
+        DataFolder(settings.data).require_shop()
+
     async def go() -> T:
         async with AsyncExitStack() as stack:
             databases: Mapping[str, Database] = {domain: await _opened(settings, domain, stack) for domain in DOMAINS}
@@ -96,8 +100,7 @@ async def _opened(settings: Settings, domain: str, stack: AsyncExitStack) -> Dat
     url = settings.database_of(domain)
     try:
         if await pending(url, domain):
-            where = f" in {settings.data}" if settings.owns_its_databases else ""
-            raise Complaint(f"there is no migrated database of {domain}{where}: run `bookstall migrate`")
+            raise Complaint(f"the database of {domain} is not at this version: run `bookstall migrate`")
         database = await open_database(url, name=domain)
     except DatabaseError as error:
         raise Complaint(f"the database of {domain} cannot be opened: {error}") from None

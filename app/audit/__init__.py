@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from time import perf_counter
 
 from app.audit.books import Limits
@@ -11,9 +10,9 @@ from app.audit.reading import opened
 from app.audit.report import Report, document, lines
 from app.audit.rule import Fault, Rule, standing
 from app.audit.rules import ALWAYS, RULES
-from app.complaint import Complaint
+from app.data_folder import DataFolder
 from app.process import console
-from app.settings import DOMAINS, Settings
+from app.settings import Settings
 from app.wiring import require_migrated
 from kernel.clock import utc_now
 
@@ -31,7 +30,7 @@ def examine(settings: Settings, *, grace_seconds: float, as_json: bool) -> bool:
 async def audit(settings: Settings, *, grace_seconds: float) -> Report:
     """Reads everything once, and where something was found once more after the grace period; raises Complaint."""
     if settings.owns_its_databases:
-        _require_shop(settings.data)
+        DataFolder(settings.data).require_shop()
     await require_migrated(settings)
     began_at, start = utc_now(), perf_counter()
     faults, orders = await _read(settings)
@@ -49,14 +48,6 @@ async def audit(settings: Settings, *, grace_seconds: float) -> Report:
         began_at=began_at,
         seconds=perf_counter() - start,
     )
-
-
-def _require_shop(folder: Path) -> None:
-    """Raises Complaint where there is no shop: who read of a migration there would make one in a foreign folder."""
-    if not folder.is_dir():
-        raise Complaint(f"there is no data folder {folder}; name the server's with --data")
-    if not any((folder / f"{domain}.db").exists() for domain in DOMAINS):
-        raise Complaint(f"{folder} holds no shop; name the server's data folder with --data")
 
 
 async def _read(settings: Settings) -> tuple[list[Fault], int]:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from app.devstack import PostgreSQL, RabbitMQ, Redis
+from graph.auth import EmbeddedIssuer
 from tests.builders import Shop
 from tests.conftest import FORMS, SAMPLES, wait_until
 from tests.journeys.processes import Settings, Start
@@ -151,3 +152,10 @@ async def _beside(stack: Server, settings: Settings) -> AsyncIterator[Server]:
             await process.start()
             started.push_async_callback(process.stop)
         yield gateway
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> Path:
+    """A data folder whose server is not there."""
+    EmbeddedIssuer(tmp_path)
+    return tmp_path

@@ -77,10 +77,11 @@ async def test_a_mistyped_command_is_answered_by_one_line_that_names_its_help(ar
 
 @pytest.mark.parametrize("role", [None, *Role])
 async def test_a_token_is_printed_alone_and_speaks_for_its_name_and_role(tmp_path: Path, role: Role | None) -> None:
+    issuer = EmbeddedIssuer(tmp_path)
     said = await bookstall("token", "--as", "alice", "--data", tmp_path, *(["--role", role] if role else []))
     assert (said.code, said.err) == (0, "")
     assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", said.out)
-    viewer = await EmbeddedIssuer(tmp_path).verify(said.out.strip())
+    viewer = await issuer.verify(said.out.strip())
     assert viewer.subject == "alice"
     assert viewer.roles == {Role.BUYER, role or Role.BUYER}
 
@@ -96,15 +97,19 @@ async def test_a_token_is_printed_alone_and_speaks_for_its_name_and_role(tmp_pat
 async def test_no_token_is_made_for_what_cannot_be_in_one(
     tmp_path: Path, options: tuple[str, ...], complaint: str
 ) -> None:
+    EmbeddedIssuer(tmp_path)
     said = await bookstall("token", *options, "--data", tmp_path)
     assert said.code == 1
     assert said.complaint == complaint
 
 
-async def test_no_token_is_made_where_no_server_has_its_data(tmp_path: Path) -> None:
-    said = await bookstall("token", "--as", "alice", "--data", tmp_path / "elsewhere")
-    assert said.complaint == f"there is no data folder {tmp_path / 'elsewhere'}; name the server's with --data"
-    assert not (tmp_path / "elsewhere").exists()
+@pytest.mark.parametrize("command", [("token", "--as", "alice"), ("demo",)])
+async def test_no_key_is_made_where_no_server_has_its_data(tmp_path: Path, command: tuple[str, ...]) -> None:
+    nowhere = await bookstall(*command, "--data", tmp_path / "elsewhere")
+    foreign = await bookstall(*command, "--data", tmp_path)
+    assert nowhere.complaint == f"there is no data folder {tmp_path / 'elsewhere'}; name the server's with --data"
+    assert foreign.complaint == f"{tmp_path} has no token key; name the server's data folder with --data"
+    assert names_in(tmp_path) == []
 
 
 async def test_a_garbled_token_key_is_named_and_left_alone(tmp_path: Path) -> None:
@@ -121,11 +126,11 @@ async def test_the_committed_schema_and_event_catalogue_are_those_of_the_code() 
         assert (said.code, said.out, said.err) == (0, "", "")
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty"])
-async def test_dead_letters_of_a_folder_without_databases_ask_for_a_migration(tmp_path: Path, kind: str) -> None:
-    folder = tmp_path if kind == "empty" else tmp_path / kind
-    said = await bookstall("dead-letters", "list", "--data", folder)
-    assert said.complaint == f"there is no migrated database of orders in {folder}: run `bookstall migrate`"
+async def test_a_folder_that_holds_no_dead_letters_is_named_and_left_alone(tmp_path: Path) -> None:
+    nowhere = await bookstall("dead-letters", "list", "--data", tmp_path / "elsewhere")
+    foreign = await bookstall("dead-letters", "list", "--data", tmp_path)
+    assert nowhere.complaint == f"there is no data folder {tmp_path / 'elsewhere'}; name the server's with --data"
+    assert foreign.complaint == f"{tmp_path} holds no shop; name the server's data folder with --data"
     assert names_in(tmp_path) == []
 
 

@@ -64,19 +64,19 @@ async def test_the_addresses_that_a_server_prints_are_taken_as_they_are(shop: Sh
 
 
 async def test_a_demo_over_tls_where_there_is_none_says_which_address_to_try(
-    embedded_server: Server, tmp_path: Path
+    embedded_server: Server, keyed: Path
 ) -> None:
     url = embedded_server.url.replace("http", "https", 1)
-    said = await bookstall("demo", "--url", url, "--data", tmp_path)
+    said = await bookstall("demo", "--url", url, "--data", keyed)
     assert said.complaint == f"no Bookstall server answers at {url}: it speaks no TLS: http:// instead?"
 
 
 async def test_a_demo_over_tls_with_a_certificate_that_nobody_vouches_for_says_so(
-    embedded_server: Server, tmp_path: Path
+    embedded_server: Server, keyed: Path
 ) -> None:
-    async with encrypting(int(embedded_server.url.rpartition(":")[2]), tmp_path) as port:
+    async with encrypting(int(embedded_server.url.rpartition(":")[2]), keyed) as port:
         url = f"https://127.0.0.1:{port}"
-        said = await bookstall("demo", "--url", url, "--data", tmp_path)
+        said = await bookstall("demo", "--url", url, "--data", keyed)
     assert said.complaint == (
         f"no Bookstall server answers at {url}: its certificate does not hold (self-signed certificate)"
     )

@@ -228,20 +228,15 @@ async def test_a_broken_setting_of_the_environment_or_of_an_option_stops_every_c
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://", "http://127.0.0.1:99999", "http://[::1"])
-async def test_a_demo_is_not_played_at_what_is_no_address(tmp_path: Path, url: str) -> None:
-    said = await bookstall("demo", "--url", url, "--data", tmp_path)
+async def test_a_demo_is_not_played_at_what_is_no_address(keyed: Path, url: str) -> None:
+    said = await bookstall("demo", "--url", url, "--data", keyed)
     assert said.complaint == f"'{url}' is no address of a server: it is written like http://127.0.0.1:8000"
 
 
-async def test_a_demo_without_a_data_folder_names_it(tmp_path: Path) -> None:
-    said = await bookstall("demo", "--data", tmp_path / "nothing")
-    assert said.complaint == f"there is no data folder {tmp_path}/nothing; name the server's with --data"
-
-
-async def test_a_demo_against_nothing_says_that_nobody_answers(tmp_path: Path) -> None:
+async def test_a_demo_against_nothing_says_that_nobody_answers(keyed: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    said = await bookstall("demo", "--url", url, "--data", tmp_path)
+    said = await bookstall("demo", "--url", url, "--data", keyed)
     assert said.complaint == f"no Bookstall server answers at {url}: Connection refused"
 
 
@@ -263,22 +258,22 @@ async def answering(answer: bytes | None) -> AsyncIterator[str]:
         waiting.set()
 
 
-async def test_a_demo_against_another_kind_of_server_says_so(tmp_path: Path) -> None:
+async def test_a_demo_against_another_kind_of_server_says_so(keyed: Path) -> None:
     async with answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as url:
-        said = await bookstall("demo", "--url", url, "--data", tmp_path)
+        said = await bookstall("demo", "--url", url, "--data", keyed)
     assert said.complaint == (f"no Bookstall server answers at {url}: server rejected WebSocket connection: HTTP 404")
 
 
-async def test_a_demo_against_a_silent_server_gives_up_after_its_time_limit(tmp_path: Path) -> None:
+async def test_a_demo_against_a_silent_server_gives_up_after_its_time_limit(keyed: Path) -> None:
     async with answering(None) as url:
-        said = await bookstall("demo", "--url", url, "--data", tmp_path, "--seconds", "1")
+        said = await bookstall("demo", "--url", url, "--data", keyed, "--seconds", "1")
     assert said.complaint == f"the server at {url} did not answer within 1 s"
 
 
 async def test_a_demo_with_the_key_of_another_server_says_that_the_folder_is_the_wrong_one(
-    embedded_server: Server, tmp_path: Path
+    embedded_server: Server, keyed: Path
 ) -> None:
-    said = await bookstall("demo", "--url", embedded_server.url, "--data", tmp_path)
+    said = await bookstall("demo", "--url", embedded_server.url, "--data", keyed)
     assert said.complaint == (
         f"the server at {embedded_server.url} closed the connection: "
         "it does not know the key of the token: name its data folder with --data, or one of its tokens with --token"
