@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from time import perf_counter
 from typing import Any, cast
 
@@ -136,15 +136,22 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if not view.groups.has_room(request, self.context.viewer, self.context.asker):
             most = view.limits.groups_per_asker
             why = f"A viewer, or all strangers of an address, watch {most} different things at a time."
-            await self.refuse(message["id"], refusal(Code.RATE_LIMITED, why))
+            await self.refuse(message, [refusal(Code.RATE_LIMITED, why)])
             return
         subscription = Subscription(self, message["id"], request)
         self.operations[message["id"]] = subscription
         subscription.join(view.groups, request)
 
-    async def refuse(self, identifier: str, error: GraphQLError) -> None:
+    async def refuse(self, message: SubscribeMessage, errors: Sequence[GraphQLError]) -> None:
         """Tell why an operation is not started."""
-        await self.send_message({"id": identifier, "type": "error", "payload": [error.formatted]})
+        payload = message["payload"]
+        _log.info(
+            "graphql_operation",
+            operation=operation_label(payload["query"], payload.get("operationName")),
+            outcome=(errors[0].extensions or {}).get("code"),
+        )
+        told = [error.formatted for error in errors]
+        await self.send_message({"id": message["id"], "type": "error", "payload": told})
 
     async def cleanup_operation(self, operation_id: str) -> None:
         operation = self.operations.get(operation_id)

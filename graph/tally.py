@@ -1,12 +1,15 @@
-"""How many there are of what each may have a few of, such as the websockets of a viewer."""
+"""How many there are of what each may have a few of, such as the websockets of a viewer, or messages in a minute."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
+from time import monotonic
 from typing import TypeVar
 
 Kept = TypeVar("Kept")
+
+MINUTE_SECONDS = 60.0
 
 
 class Tally:
@@ -60,3 +63,20 @@ class Tallied(dict[str, Kept]):
         if name in self:
             self._tally.remove(self._owner)
         return super().pop(name, *default)  # type: ignore[arg-type]
+
+
+class Minute:
+    """Counts what comes within a minute, and begins anew with the first that comes after it."""
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._began = 0.0
+        self._count = 0
+
+    def is_over(self) -> bool:
+        """Count one more; whether that is one too many."""
+        now = monotonic()
+        if now - self._began > MINUTE_SECONDS:
+            self._began, self._count = now, 0
+        self._count += 1
+        return self._count > self._most

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import ExitStack, aclosing, suppress
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema, GraphQLSyntaxError
@@ -21,12 +22,12 @@ from graph.auth import IssuerAway, TokenExpired, TokenInvalid, TokenVerifier, Vi
 from graph.context import Context
 from graph.deadline import at_work_for, resting
 from graph.documents import remember_in_turn
-from graph.errors import TIMEOUT_MESSAGE, Code, masked, refusal
+from graph.errors import TIMEOUT_MESSAGE, Code, masked, presentable, refusal
 from graph.operation import LASTS, operation_label
 from graph.ports import Rates
 from graph.rates import address_of, patience
 from graph.shared_socket import SharingHandler, SharingView
-from graph.tally import Tallied, Tally
+from graph.tally import Minute, Tallied, Tally
 from kernel.clock import utc_now
 from kernel.logging import log
 
@@ -40,7 +41,6 @@ TRY_AGAIN_LATER = 1013
 TOO_MANY = 4429
 """One socket says too much: the usual clients give up."""
 TOO_MANY_SOCKETS = (FORBIDDEN, "TOO_MANY_SOCKETS")
-MINUTE_SECONDS = 60.0
 ID_LENGTH = 64
 """The characters of an operation's id, which is in every message that belongs to it, and in reasons of closing."""
 EXECUTED_AT_A_TIME = 4
@@ -73,8 +73,7 @@ class TransportWSHandler(SharingHandler):
         self._token: str | None = None
         self._counted: str | None = None
         """The viewer for whom this socket is counted."""
-        self._minute = 0.0
-        self._messages = 0
+        self._messages = Minute(self.view.limits.socket_messages)
         self._turns = asyncio.Semaphore(EXECUTED_AT_A_TIME)
         assert isinstance(self.websocket, ASGIWebSocketAdapter)
         self._address = address_of(self.websocket.ws.scope, self.view.limits.trusted_proxies)
@@ -96,7 +95,7 @@ class TransportWSHandler(SharingHandler):
             sockets.remove(self._address)
 
     async def handle_message(self, message: Message) -> None:
-        if self._is_beyond_a_minutes_messages():
+        if self._messages.is_over():
             await self.websocket.close(TOO_MANY, "Too many messages")
             return
         if not _is_well_formed(message):
@@ -123,8 +122,8 @@ class TransportWSHandler(SharingHandler):
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         """Start an operation, unless there are too many of this socket, its viewer or its address."""
         is_new = self.connection_acknowledged and message["id"] not in self.operations
-        if is_new and (refused := await self._why_not_now(message["payload"]["query"])):
-            await self.refuse(message["id"], refused)
+        if is_new and (errors := await self._why_not_now(message["payload"]["query"])):
+            await self.refuse(message, errors)
             return
         await super().handle_subscribe(message)
 
@@ -171,14 +170,6 @@ class TransportWSHandler(SharingHandler):
         """None: a document that cannot be executed is the error of its operation, and the socket stays open."""
         return None
 
-    def _is_beyond_a_minutes_messages(self) -> bool:
-        """Count a message."""
-        now = monotonic()
-        if now - self._minute > MINUTE_SECONDS:
-            self._minute, self._messages = now, 0
-        self._messages += 1
-        return self._messages > self.view.limits.socket_messages
-
     def _has_room_for(self, viewer: Viewer) -> bool:
         """Whether the viewer may open one more websocket, which is counted then."""
         if not self.view.viewers_sockets.has_room(viewer.subject):
@@ -187,27 +178,32 @@ class TransportWSHandler(SharingHandler):
         self._counted = viewer.subject
         return True
 
-    async def _why_not_now(self, document: str) -> GraphQLError | None:
+    async def _why_not_now(self, document: str) -> Sequence[GraphQLError]:
         """Count an operation and examine its document: then whether it can be shared is known.
 
-        Why it cannot be started, None where it can, for as long as nobody else has a turn.
+        Why it cannot be started; nothing where it can, for as long as nobody else has a turn.
         """
         viewer, limits = self.context.viewer, self.view.limits
         if seconds := await self.view.rates.wait(self._address, viewer.subject if viewer else None):
-            return refusal(Code.RATE_LIMITED, f"You ask too often: wait {patience(seconds)} s.")
+            return [refusal(Code.RATE_LIMITED, f"You ask too often: wait {patience(seconds)} s.")]
         core: GraphQLSchema = self.schema._schema  # type: ignore[attr-defined]
         try:
-            with suppress(GraphQLSyntaxError):  # its execution tells what is wrong
-                async with asyncio.timeout(limits.query_seconds):
-                    await remember_in_turn(core, document, self.context)
+            async with asyncio.timeout(limits.query_seconds):
+                examined = await remember_in_turn(core, document, self.context)
+                errors = examined.errors if examined.operations else []  # of one without any its execution tells
         except TimeoutError:
-            return refusal(Code.TIMEOUT, TIMEOUT_MESSAGE)
-        why = None
+            return [refusal(Code.TIMEOUT, TIMEOUT_MESSAGE)]
+        except GraphQLSyntaxError as error:
+            errors = [error]
+        if errors:
+            return [presentable(error, executing=False, suggesting=limits.explorable) for error in errors]
         if len(self.operations) >= limits.socket_operations:
-            why = f"A websocket runs {limits.socket_operations} operations at a time."
-        elif not self.view.operations.has_room(self._address):
-            why = f"The websockets of an address run {limits.operations_per_address} operations at a time."
-        return refusal(Code.RATE_LIMITED, why) if why else None
+            most = f"A websocket runs {limits.socket_operations} operations at a time."
+            return [refusal(Code.RATE_LIMITED, most)]
+        if not self.view.operations.has_room(self._address):
+            most = f"The websockets of an address run {limits.operations_per_address} operations at a time."
+            return [refusal(Code.RATE_LIMITED, most)]
+        return []
 
     async def _execute(self, operation: Operation[Context, None]) -> None:
         """Send each result, and that there are no more."""

@@ -12,8 +12,8 @@ from app.protocols.connections import Connections
 from app.protocols.handshake import Handshake
 from graph.limits import Limits
 from graph.shared_socket import WRITE_TEXT
+from graph.tally import Minute
 
-MINUTE_SECONDS = 60.0
 MOST_FRAMES = 1000
 """The frames of one message."""
 TOO_MANY_MESSAGES = 4429
@@ -29,8 +29,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.conn = Handshake(max_size=self.config.ws_max_size, logger=self.logger)
-        self._minute = 0.0
-        self._pings = 0
+        self._pings = Minute(self.limits.socket_messages)
 
     @property
     def is_paused(self) -> bool:
@@ -81,11 +80,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
     def handle_ping(self) -> None:
         """Answer it, unless what was answered before is still unread."""
-        now = self.loop.time()
-        if now - self._minute > MINUTE_SECONDS:
-            self._minute, self._pings = now, 0
-        self._pings += 1
-        if self._pings > self.limits.socket_messages:
+        if self._pings.is_over():
             self.conn.fail(TOO_MANY_MESSAGES, "Too many messages")
             self.handle_parser_exception()
         elif self.writable.is_set():
