@@ -18,6 +18,8 @@ from kernel.logging import log
 RESTART_SECONDS = 1.0
 """The pause before a process that died is started anew: one that cannot start must not burn the machine."""
 
+DIED = "a gateway process died and is started anew"
+
 _log = log(__name__)
 
 
@@ -68,5 +70,5 @@ class _Gateway:
                 await ended
                 return
             forget_process(process.pid, self._figures)
-            _log.error("a gateway process died and is started anew", process=process.pid, exit_code=process.returncode)
+            _log.error(DIED, process=process.pid, exit_code=process.returncode)
             await asyncio.sleep(RESTART_SECONDS)

@@ -18,6 +18,7 @@ from typing import NoReturn
 from app.devstack.program import Program
 from app.devstack.server import ServerFailed, free_ports, is_free
 from app.devstack.stack import ServerMissing, Stack
+from app.supervisor import DIED
 
 LOOK_SECONDS = 1.0
 """How often it looks whether a process has died."""
@@ -107,6 +108,8 @@ def _keep_alive(programs: Sequence[Program]) -> NoReturn:
                 print(f"The {program.name} died and is started anew.", flush=True)
                 program.kill()
                 program.start()
+            for _ in range(program.news().count(DIED.encode())):
+                print("A process of the gateway died and is started anew.", flush=True)
 
 
 def _say(settings: Mapping[str, str]) -> None:

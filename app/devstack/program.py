@@ -21,7 +21,7 @@ class Program(Server):
         self._arguments = arguments
         self._settings = settings
         self._ready = re.compile(ready.encode())
-        self._log_bytes = 0
+        self._log_bytes = self._read_bytes = 0
 
     @property
     def said(self) -> bytes:
@@ -30,12 +30,20 @@ class Program(Server):
             log.seek(self._log_bytes)
             return log.read()
 
+    def news(self) -> bytes:
+        """What it wrote since this was last asked."""
+        with self._log.open("rb") as log:
+            log.seek(self._read_bytes)
+            written = log.read()
+            self._read_bytes = log.tell()
+        return written
+
     def _prepare(self, folder: Path) -> None:
         pass
 
     def _launch(self) -> None:
         # What an earlier start wrote says nothing about this one.
-        self._log_bytes = self._log.stat().st_size if self._log.exists() else 0
+        self._log_bytes = self._read_bytes = self._log.stat().st_size if self._log.exists() else 0
         self._spawn(sys.executable, "-m", "app", *self._arguments, settings=self._settings)
         self._await()
 

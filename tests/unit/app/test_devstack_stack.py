@@ -63,6 +63,8 @@ async def test_the_command_serves_a_shop_from_processes_that_come_back_when_they
         assert await line_with(command, "Stop with Ctrl-C.")
         await kill("app worker --domain orders", settings)
         assert "worker-of-orders died" in await line_with(command, "started anew")
+        await kill("--inherited", settings)
+        assert "process of the gateway died" in await line_with(command, "started anew")
         demo = await bookstall("demo", "--url", url["url"], "--seconds", "60", settings=settings)
         assert demo.code == 0, demo
         await ended(command)
@@ -146,6 +148,6 @@ def processes_with(settings: dict[str, str]) -> dict[int, str]:
 
 
 async def kill(called: str, settings: dict[str, str]) -> None:
-    """kill -9 of the process that was called so."""
-    [process] = [number for number, command in processes_with(settings).items() if called in command]
+    """kill -9 of a process that was called so."""
+    process = next(number for number, command in processes_with(settings).items() if called in command)
     os.kill(process, signal.SIGKILL)
