@@ -53,6 +53,8 @@ class Context(Services):
     """From where it was asked."""
     cost: int | None = None
     """What the operation costs, once that is known."""
+    costly: bool = False
+    """Whether the operation, if it is a query, has to wait for its turn."""
     audience: Audience | None = None
     """Who shares this execution of a subscription; None where each subscriber has one alone."""
 

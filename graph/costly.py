@@ -19,11 +19,14 @@ COSTLY: Final = 500
 
 
 class TakeTurns(SchemaExtension):
-    """Executes a costly query when no other one is executed; the time that an operation has goes on meanwhile."""
+    """Executes a costly query when no other one is executed; the time that an operation has goes on meanwhile.
+
+    Introspection is one: it costs nothing, so that every tool can ask for the whole schema, which takes 40 ms.
+    """
 
     async def on_execute(self) -> AsyncIterator[None]:
         context: Context = self.execution_context.context
-        if self.execution_context.operation_type is OperationType.QUERY and (context.cost or 0) >= COSTLY:
+        if context.costly and self.execution_context.operation_type is OperationType.QUERY:
             async with context.turn.of(context.asker):
                 yield
         else:

@@ -26,6 +26,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.context import Context
 from graph.cost import Measure, Measured, TooDeep, measured
+from graph.costly import COSTLY
 from graph.errors import Code, refusal
 from graph.limits import CACHED_DOCUMENTS_BYTES, NEW_DOCUMENTS_BYTES, SEEN_DOCUMENTS, Limits
 from graph.names import long_name
@@ -172,6 +173,7 @@ class ExamineDocument(SchemaExtension):
         if operation is None:
             return []
         self._context.cost = cost = operation.cost(self.execution_context.variables)
+        self._context.costly = cost >= COSTLY or operation.measure.introspections > 0
         return list(_beyond("cost", cost, self._context.limits.query_cost))
 
 

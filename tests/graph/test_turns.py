@@ -49,6 +49,7 @@ class RecordedTurns(Turns):
     [
         ("examining", "query New%d { __typename }"),
         ("turn", "query Costly%d { books(first: 100) { nodes { offers(first: 10) { nodes { id } } } } }"),
+        ("turn", "query Introspection%d { __schema { types { name fields { name } } } }"),
     ],
 )
 async def test_a_crowd_at_one_address_keeps_a_stranger_waiting_for_one_of_it(
