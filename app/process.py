@@ -109,9 +109,10 @@ async def serve_until(
         )
     )  # fmt: skip
     make_room((limits or Limits()).connections + SPARE_FILES)
-    # What lives from here on lives long: young collections need not look at it again.
+    # What lives from here on lives long: young collections need not look at it again. The second generation stays
+    # small, since a million objects of strangers' documents would stop everybody for 300 ms.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 4, 50)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -13,7 +13,7 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
-    GraphQLSyntaxError,
+    Token,
     parse,
     print_ast,
     separate_operations,
@@ -136,7 +136,8 @@ async def remember_in_turn(
 class ExamineDocument(SchemaExtension):
     """Parses and validates once for as long as a document is remembered, and counts the cost of each request.
 
-    One that is refused is not remembered: nobody who means well sends it again and again.
+    One that is refused is not remembered: nobody who means well sends it again and again. Raises GraphQLSyntaxError,
+    which the schema has to take.
     """
 
     def __init__(self) -> None:
@@ -146,13 +147,8 @@ class ExamineDocument(SchemaExtension):
     async def on_parse(self) -> AsyncIterator[None]:
         context = self.execution_context
         core, text = context.schema._schema, context.query or ""
-        try:
-            examined = await remember_in_turn(core, text, self._context, context.validation_rules)
-        except GraphQLSyntaxError:
-            # Strawberry parses it again and tells of the error; it would not take that from an extension.
-            context.parse_options["max_tokens"] = self._context.limits.query_tokens
-        else:
-            self._examined, context.graphql_document = examined, examined.document
+        self._examined = examined = await remember_in_turn(core, text, self._context, context.validation_rules)
+        context.graphql_document = examined.document
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -185,7 +181,9 @@ def examine(
     Validating takes time that grows with the square of what is repeated, so what is beyond a limit is not validated.
     """
     document = parse(text, max_tokens=bounds.tokens)
-    if too_long := long_name(document):
+    too_long = long_name(document)
+    _part_tokens(document)
+    if too_long:
         return Examined(document, [too_long], {})
     try:
         operations = measured(schema, document)
@@ -194,6 +192,18 @@ def examine(
     except (TooDeep, RecursionError):
         message = "The document's parts lie too deep in each other."
         return Examined(document, [refusal(Code.GRAPHQL_VALIDATION_FAILED, message)], {})
+
+
+def _part_tokens(document: DocumentNode) -> None:
+    """Undo the chain of the document's tokens, of which each holds the one before it and the one after it.
+
+    Nothing needs it any more, and it would keep what is forgotten of documents until all garbage is collected.
+    """
+    assert document.loc is not None
+    token: Token | None = document.loc.start_token
+    while token is not None:
+        following, token.prev, token.next = token.next, None, None
+        token = following
 
 
 def _validated(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
+from strawberry.types.execution import PreExecutionError
 
 from graph.costly import TakeTurns
 from graph.documents import ExamineDocument
@@ -61,6 +63,16 @@ class Subscription(OrdersSubscription, InventorySubscription, NotificationsSubsc
 
 class BookstallSchema(strawberry.Schema):
     """A schema that logs bugs and keeps quiet about what clients did wrong."""
+
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+    ) -> PreExecutionError | None:
+        """Take a syntax error from the extension that parses, for which Strawberry would parse once more."""
+        try:
+            return await super()._prepare_operation_async(context, extensions_runner)
+        except GraphQLSyntaxError as error:
+            context.pre_execution_errors = [error]
+            return PreExecutionError(data=None, errors=[error])
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log what went wrong on our side, as it was before clients get the presentable form."""

@@ -54,13 +54,14 @@ async def miscounted(market: Market, listing_id: UUID) -> AsyncIterator[None]:
 
 
 async def settled_order(market: Market, eventually) -> tuple[Client, dict]:
-    """An order that has come to its end, with its buyer."""
+    """An order of which nothing more will be told, with its buyer."""
     buyer = market.buyer()
     order = await buyer.buy(await market.offer())
 
     async def settled() -> bool:
-        document = "query Q($id: ID!) { order(by: {id: $id}) { settled } }"
-        return (await buyer.data(document, id=order["id"]))["order"]["settled"]
+        document = "query Q($id: ID!) { order(by: {id: $id}) { settled timeline { event } } }"
+        found = (await buyer.data(document, id=order["id"]))["order"]
+        return found["settled"] and {"event": "NotificationSent"} in found["timeline"]
 
     await eventually(settled)
     return buyer, order

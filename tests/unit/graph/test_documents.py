@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -202,6 +204,19 @@ def test_what_comes_again_is_remembered_however_much_is_sent_once() -> None:
     second = known(asked_for)
     flood(CACHED_DOCUMENTS_BYTES, "Second")
     assert remembered(asked_for, BOUNDS) is second
+
+
+def test_a_document_that_is_forgotten_leaves_nothing_for_the_garbage_collector() -> None:
+    document = examined("{ me { id } } # with a comment").document
+    assert document.loc is not None
+    source = weakref.ref(document.loc.source)
+    gc.collect()  # what its validation has left
+    gc.disable()
+    try:
+        del document
+        assert source() is None
+    finally:
+        gc.enable()
 
 
 def test_a_server_that_does_not_tell_its_schema_suggests_nothing_of_it() -> None:
