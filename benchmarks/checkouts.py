@@ -117,7 +117,10 @@ def main(
     url: str = "http://127.0.0.1:8000", data: Path = Path(".bookstall"), buyers: int = 32, rounds: int = 20
 ) -> None:
     """Measures a running server."""
-    asyncio.run(measure(url, data, buyers, rounds))
+    try:
+        asyncio.run(measure(url, data, buyers, rounds))
+    except httpx.ConnectError:
+        raise SystemExit(f"no server answers at {url}: start one with `bookstall run --no-samples`") from None
 
 
 if __name__ == "__main__":

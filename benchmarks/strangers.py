@@ -217,7 +217,10 @@ def run(
     only: Annotated[str, typer.Option(help="Only kinds with this in their names.")] = "",
 ) -> None:
     """Abuses a server and watches what that does to others."""
-    asyncio.run(main(url, seconds, senders, only))
+    try:
+        asyncio.run(main(url, seconds, senders, only))
+    except httpx.ConnectError:
+        raise SystemExit(f"no server answers at {url}: start one with `bookstall run`") from None
 
 
 if __name__ == "__main__":
