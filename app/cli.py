@@ -225,7 +225,7 @@ for snapshot in (schema, asyncapi, errors):
 
 @catalog.command("rebuild")
 def rebuild_catalog(data: Data = None) -> None:
-    """Copy all books' offers and all sellers to Redis again, as they are in the catalogue's database.
+    """Copy the offers of all books to Redis again, as they are in the catalogue's database.
 
     Example: bookstall catalog rebuild
     """
