@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -32,6 +33,8 @@ def load(**options: object) -> Settings:
     settings = Settings.load(**options)
     json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     configure_logging(level=settings.log_level, json=json)
+    # It names the origins of pages that are refused, whatever they are.
+    logging.getLogger("strawberry.ws").setLevel(logging.ERROR)
     # A query that is broken off half-way drops what it would have awaited next, and cannot say that it meant to.
     warnings.filterwarnings("ignore", UNFINISHED, RuntimeWarning)
     return settings

@@ -51,7 +51,7 @@ class InProcessRates:
         self._minute = 0
         self._now, self._before = _no_counts(), _no_counts()
 
-    async def wait(self, address: str | None, viewer: str | None) -> float:
+    async def count(self, address: str | None, viewer: str | None) -> float:
         """Count a request of this address and this viewer; how many seconds it has to wait, 0 where it may go on."""
         minute, elapsed = divmod(self._clock(), MINUTE_SECONDS)
         if minute != self._minute:
@@ -134,7 +134,7 @@ class RedisRates:
         self._clock = clock
         self._silent_until: float | None = None
 
-    async def wait(self, address: str | None, viewer: str | None) -> float:
+    async def count(self, address: str | None, viewer: str | None) -> float:
         """Count a request of this address and this viewer; how many seconds it has to wait, 0 where it may go on."""
         waits, uncounted = 0.0, dict[str, str]()
         for kind, name in zip(KINDS, (address, viewer), strict=True):
@@ -195,7 +195,7 @@ class RedisRates:
 
     async def _wait_alone(self, unpaid: Mapping[str, str]) -> float:
         self._counted_alone()
-        return await self._alone.wait(unpaid.get("address"), unpaid.get("viewer"))
+        return await self._alone.count(unpaid.get("address"), unpaid.get("viewer"))
 
     def _fall_silent(self) -> None:
         self._silent_until = self._clock() + self._pause_seconds

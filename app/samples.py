@@ -165,8 +165,6 @@ async def _fill_cart(services: Services, listings: Sequence[PublishListing]) -> 
     for listing in listings:
         if len(cart.lines) >= CART_LINES:
             return
-        if listing.id is not None:
-            changed = await services.orders.set_cart_line(
-                SetCartLine(buyer_id=buyer, listing_id=listing.id, quantity=1)
-            )
-            cart = changed if isinstance(changed, Cart) else cart  # this one is sold out or withdrawn
+        assert listing.id is not None
+        changed = await services.orders.set_cart_line(SetCartLine(buyer_id=buyer, listing_id=listing.id, quantity=1))
+        cart = changed if isinstance(changed, Cart) else cart  # this one is sold out or withdrawn

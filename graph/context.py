@@ -15,6 +15,7 @@ from domains.notifications import NotificationsService
 from domains.orders import OrdersService
 from domains.sellers import SellersService
 from graph.auth import Role, Viewer
+from graph.documents import Documents
 from graph.errors import Code, refusal
 from graph.limits import Limits
 from graph.live import Audience, Hub, OneAlone, Source, follow
@@ -22,6 +23,9 @@ from graph.loaders import Loaders
 from graph.ports import Meter, NoMeter, NoRates, OperatorDesk, Rates
 from graph.rates import NO_ADDRESS
 from graph.turns import Turns
+
+COSTLY_AT_A_TIME = 4
+"""Queries that wait for a database at the same time; each may then keep everybody waiting with its answer."""
 
 
 @dataclass(kw_only=True)
@@ -38,10 +42,9 @@ class Services:
     meter: Meter = field(default_factory=NoMeter)
     limits: Limits = field(default_factory=Limits)
     rates: Rates = field(default_factory=NoRates)
-    examining: Turns = field(default_factory=Turns)
-    """Held by the one request whose document is parsed and validated."""
-    turn: Turns = field(default_factory=Turns)
-    """Held by the one costly query that is executed."""
+    documents: Documents = field(default_factory=Documents)
+    costly_turns: Turns = field(default_factory=lambda: Turns(COSTLY_AT_A_TIME))
+    """Held by the costly queries that are executed."""
 
 
 @dataclass(kw_only=True)
@@ -54,7 +57,12 @@ class Context(Services):
     cost: int | None = None
     """What the operation costs, once that is known."""
     costly: bool = False
-    """Whether the operation, if it is a query, has to wait for its turn."""
+    """Whether the operation, if it is a query, has to wait for its turn.
+
+    The operations of a websocket share their context; this is read where nothing else has run since it was written.
+    """
+    introspects: bool = False
+    """Whether it asks for the schema, which it has its turn for as well."""
     audience: Audience | None = None
     """Who shares this execution of a subscription; None where each subscriber has one alone."""
 

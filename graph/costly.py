@@ -1,12 +1,17 @@
-"""Costly queries take turns: one at a time is executed in a process, so that others wait for one of them at most.
+"""Costly queries take turns: few at a time are executed in a process, so that others wait for those at most.
 
-What a query reads is turned into its answer without a pause, 20 us for each object of it: eight that cost all that one
-may would keep everybody else waiting for a second. Mutations take no turns, since they may wait for a payment provider.
+What a query reads is turned into its answer without a pause, 20 us for each object of it: as many as strangers send,
+each of which costs all that one may, would keep everybody else waiting for seconds. It is not one at a time, since each
+waits for databases too. Mutations take no turns, since they may wait for a payment provider.
+
+Introspection costs nothing, so that every tool can ask for the whole schema; it takes 40 ms and waits for nothing, as
+the examination of a document does, with which it has its turns.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Final
 
 from strawberry.extensions import SchemaExtension
@@ -19,15 +24,14 @@ COSTLY: Final = 500
 
 
 class TakeTurns(SchemaExtension):
-    """Executes a costly query when no other one is executed; the time that an operation has goes on meanwhile.
-
-    Introspection is one: it costs nothing, so that every tool can ask for the whole schema, which takes 40 ms.
-    """
+    """Executes a query in its turn; the time that an operation has goes on meanwhile."""
 
     async def on_execute(self) -> AsyncIterator[None]:
         context: Context = self.execution_context.context
-        if context.costly and self.execution_context.operation_type is OperationType.QUERY:
-            async with context.turn.of(context.asker):
-                yield
-        else:
+        async with AsyncExitStack() as held:
+            if self.execution_context.operation_type is OperationType.QUERY:
+                if context.costly:
+                    await held.enter_async_context(context.costly_turns.of(context.asker))
+                elif context.introspects:
+                    await held.enter_async_context(context.documents.turns.of(context.asker))
             yield

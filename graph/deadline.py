@@ -44,8 +44,10 @@ def resting() -> Iterator[None]:
         yield
         return
     deadline.rest()
-    yield
-    deadline.go_on()
+    try:
+        yield
+    finally:
+        deadline.go_on()
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -20,16 +20,14 @@ from graphql import (
     specified_rules,
     validate,
 )
-from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from graph.context import Context
 from graph.cost import Measure, Measured, TooDeep, measured
-from graph.costly import COSTLY
 from graph.errors import Code, refusal
 from graph.limits import CACHED_DOCUMENTS_BYTES, NEW_DOCUMENTS_BYTES, SEEN_DOCUMENTS, Limits
 from graph.names import long_name
+from graph.turns import Turns
 
 INTROSPECTIONS = 2
 """How often an operation may ask for the schema or for a type of it."""
@@ -39,6 +37,8 @@ INTROSPECTION_ALIASES = 0
 LARGEST = 2**53 - 1
 MOST_ERRORS = 20
 """So many are told of a document that is not valid; to find what each wrong name may have meant takes its time."""
+Rules = tuple[type[ASTValidationRule], ...]
+
 STRAWBERRY_RULES = (MaybeNullValidationRule, OneOfInputValidationRule)
 TOKEN_BYTES = 600
 
@@ -90,92 +90,49 @@ def _bytes_of(examined: Examined) -> int:
     return (document.token_count or 0) * TOKEN_BYTES + (document.loc.end if document.loc else 0)
 
 
-_known: LRUCache[tuple[str, Bounds], Examined] = LRUCache(CACHED_DOCUMENTS_BYTES, getsizeof=_bytes_of)
-_new: LRUCache[tuple[str, Bounds], Examined] = LRUCache(NEW_DOCUMENTS_BYTES, getsizeof=_bytes_of)
-_seen: LRUCache[int, None] = LRUCache(SEEN_DOCUMENTS)
+class Documents:
+    """The documents that a process knows, each parsed, measured and validated once while it is asked for."""
 
+    def __init__(self, turns: Turns | None = None) -> None:
+        self.turns = turns or Turns()
+        """Held by the one request whose document is examined, or tells of the schema: neither waits for anything."""
+        self._known: LRUCache[tuple[str, Bounds], Examined] = LRUCache(CACHED_DOCUMENTS_BYTES, getsizeof=_bytes_of)
+        self._new: LRUCache[tuple[str, Bounds], Examined] = LRUCache(NEW_DOCUMENTS_BYTES, getsizeof=_bytes_of)
+        self._seen: LRUCache[int, None] = LRUCache(SEEN_DOCUMENTS)
 
-def remembered(text: str, bounds: Bounds) -> Examined | None:
-    """What `examine` said of this document; None if it found something wrong, or has not been asked lately."""
-    return _known.get((text, bounds)) or _new.get((text, bounds))
+    def remembered(self, text: str, bounds: Bounds) -> Examined | None:
+        """What `examine` said of this document; None if it found something wrong, or has not been asked lately."""
+        return self._known.get((text, bounds)) or self._new.get((text, bounds))
 
-
-def remember(
-    schema: GraphQLSchema, text: str, bounds: Bounds, rules: tuple[type[ASTValidationRule], ...] = specified_rules
-) -> Examined:
-    """What `examine` says of this document, asked once for as long as it is remembered; raises GraphQLSyntaxError."""
-    examined = remembered(text, bounds)
-    if examined is None:
-        examined = examine(schema, text, bounds, rules)
-        if not examined.errors:
-            _keep(text, bounds, examined)
-    return examined
-
-
-def _keep(text: str, bounds: Bounds, examined: Examined) -> None:
-    """For a moment what is new, longer what comes again: what is sent once takes no place of what is asked for."""
-    seen = hash((text, bounds))
-    kept = _known if seen in _seen else _new
-    _seen[seen] = None
-    if _bytes_of(examined) <= kept.maxsize:
-        kept[text, bounds] = examined
-
-
-async def remember_in_turn(
-    schema: GraphQLSchema, text: str, context: Context, rules: tuple[type[ASTValidationRule], ...] = specified_rules
-) -> Examined:
-    """The same for one new document at a time: between two of them everybody else has a turn."""
-    bounds = Bounds.of(context.limits)
-    if examined := remembered(text, bounds):
+    def examined(self, schema: GraphQLSchema, text: str, bounds: Bounds, rules: Rules = specified_rules) -> Examined:
+        """What `examine` says of this document; raises GraphQLSyntaxError."""
+        examined = self.remembered(text, bounds)
+        if examined is None:
+            examined = examine(schema, text, bounds, rules)
+            if not examined.errors:
+                self._keep(text, bounds, examined)
         return examined
-    async with context.examining.of(context.asker):
-        await asyncio.sleep(0)
-        return remember(schema, text, bounds, rules)
+
+    async def examined_in_turn(
+        self, schema: GraphQLSchema, text: str, bounds: Bounds, asker: Hashable, rules: Rules = specified_rules
+    ) -> Examined:
+        """The same for one new document at a time: between two of them everybody else has a turn."""
+        if examined := self.remembered(text, bounds):
+            return examined
+        async with self.turns.of(asker):
+            await asyncio.sleep(0)
+            return self.examined(schema, text, bounds, rules)
+
+    def _keep(self, text: str, bounds: Bounds, examined: Examined) -> None:
+        """For a moment what is new, longer what comes again: what is sent once takes no place of what is asked for."""
+        seen = hash((text, bounds))
+        kept = self._known if seen in self._seen else self._new
+        self._seen[seen] = None
+        if _bytes_of(examined) <= kept.maxsize:
+            kept[text, bounds] = examined
 
 
-class ExamineDocument(SchemaExtension):
-    """Parses and validates once for as long as a document is remembered, and counts the cost of each request.
-
-    One that is refused is not remembered: nobody who means well sends it again and again. Raises GraphQLSyntaxError,
-    which the schema has to take.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._examined: Examined | None = None
-
-    async def on_parse(self) -> AsyncIterator[None]:
-        context = self.execution_context
-        core, text = context.schema._schema, context.query or ""
-        self._examined = examined = await remember_in_turn(core, text, self._context, context.validation_rules)
-        context.graphql_document = examined.document
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        assert self._examined is not None
-        context = self.execution_context
-        errors = list(self._examined.errors)
-        context.pre_execution_errors = errors or self._too_expensive(self._examined)
-        yield
-
-    @property
-    def _context(self) -> Context:
-        return self.execution_context.context
-
-    def _too_expensive(self, examined: Examined) -> list[GraphQLError]:
-        """Why the operation is not executed with these variables; notes what it costs."""
-        name = self.execution_context.operation_name
-        operation = examined.operations.get(name)
-        if operation is None:
-            return []
-        self._context.cost = cost = operation.cost(self.execution_context.variables)
-        self._context.costly = cost >= COSTLY or operation.measure.introspections > 0
-        return list(_beyond("cost", cost, self._context.limits.query_cost))
-
-
-def examine(
-    schema: GraphQLSchema, text: str, bounds: Bounds, rules: tuple[type[ASTValidationRule], ...] = specified_rules
-) -> Examined:
+def examine(schema: GraphQLSchema, text: str, bounds: Bounds, rules: Rules = specified_rules) -> Examined:
     """Everything that can be said of a document without its variables; raises GraphQLSyntaxError.
 
     Validating takes time that grows with the square of what is repeated, so what is beyond a limit is not validated.
@@ -206,9 +163,7 @@ def _part_tokens(document: DocumentNode) -> None:
         token = following
 
 
-def _validated(
-    schema: GraphQLSchema, document: DocumentNode, bounds: Bounds, rules: tuple[type[ASTValidationRule], ...]
-) -> list[GraphQLError]:
+def _validated(schema: GraphQLSchema, document: DocumentNode, bounds: Bounds, rules: Rules) -> list[GraphQLError]:
     """What the rules of GraphQL say; a number that Python does not read is no bug of ours."""
     return [
         refusal(Code.GRAPHQL_VALIDATION_FAILED, "A number has too many digits.")
@@ -227,17 +182,17 @@ def _validated(
 def _beyond_bounds(measure: Measure, bounds: Bounds) -> Iterator[GraphQLError]:
     if measure.introspections and not bounds.introspection:
         yield refusal(Code.GRAPHQL_VALIDATION_FAILED, "This server does not tell its schema.")
-    yield from _beyond("introspections", measure.introspections, INTROSPECTIONS)
-    yield from _beyond("introspection depth", measure.introspection_depth, INTROSPECTION_DEPTH)
-    yield from _beyond("introspection aliases", measure.introspection_aliases, INTROSPECTION_ALIASES)
-    yield from _beyond("depth", measure.depth, bounds.depth)
-    yield from _beyond("aliases", measure.aliases, bounds.aliases)
-    yield from _beyond("root fields", measure.fields, bounds.root_fields)
-    yield from _beyond("directives", measure.directives, bounds.directives)
-    yield from _beyond("repeated fields", measure.repeated() // 10, bounds.repeats)
+    yield from beyond("introspections", measure.introspections, INTROSPECTIONS)
+    yield from beyond("introspection depth", measure.introspection_depth, INTROSPECTION_DEPTH)
+    yield from beyond("introspection aliases", measure.introspection_aliases, INTROSPECTION_ALIASES)
+    yield from beyond("depth", measure.depth, bounds.depth)
+    yield from beyond("aliases", measure.aliases, bounds.aliases)
+    yield from beyond("root fields", measure.fields, bounds.root_fields)
+    yield from beyond("directives", measure.directives, bounds.directives)
+    yield from beyond("repeated fields", measure.repeated() // 10, bounds.repeats)
 
 
-def _beyond(what: str, found: int, limit: int) -> Iterator[GraphQLError]:
+def beyond(what: str, found: int, limit: int) -> Iterator[GraphQLError]:
     """The error where more was found than the limit; both are in its extensions."""
     if found > limit:
         code = Code.GRAPHQL_VALIDATION_FAILED.value

@@ -108,7 +108,8 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
         return Context.of(self._services, None, self._address_of(request))
 
     async def reject_websocket(self, request: WebSocket) -> WebSocket:
-        """Tell a page of an origin that is not named why it opens no websocket."""
+        """Tell a page of an origin that is not named why it opens no websocket; that counts as a request."""
+        await self.rates.count(self._address_of(request), None)
         refused = Refused(403, Code.FORBIDDEN, "Pages of this origin may open no websockets here.").response(JSON)
         refused.headers[REQUEST_ID] = correlation_id()
         await request.send_denial_response(refused)
@@ -130,8 +131,8 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
         media_type = GRAPHQL_JSON if accepts(request, GRAPHQL_JSON) else JSON
         operation = context = None
         try:
-            require_post(request)
             context = Context.of(self._services, await self._admitted(request), self._address_of(request))
+            require_post(request)
             operation = read_operation(await read_body(request, self.limits.body_bytes), self.limits)
             result = await self._execute(operation, context)
             response = _response(result, media_type, self._told_cost(request, context))
@@ -159,9 +160,9 @@ class Endpoint(GraphQL[Context, None], AuthorizingView):
         try:
             viewer = await self._viewer_of(request)
         except Refused:
-            _require_patience(await self.rates.wait(address, None))
+            _require_patience(await self.rates.count(address, None))
             raise
-        _require_patience(await self.rates.wait(address, viewer.subject if viewer else None))
+        _require_patience(await self.rates.count(address, viewer.subject if viewer else None))
         return viewer
 
     def _address_of(self, request: HTTPConnection) -> str:

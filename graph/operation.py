@@ -48,7 +48,7 @@ class LetSubscriptionsRun(SchemaExtension):
 class MeanOneOperation(SchemaExtension):
     """Refuses a document of several operations when none is named, where Strawberry would run the first.
 
-    It has to come after the validation's cache, whose verdict it adds to.
+    It has to come after ExamineDocument, whose verdict it adds to.
     """
 
     def on_validate(self) -> Iterator[None]:

@@ -101,7 +101,7 @@ class NoMeter:
 class Rates(Protocol):
     """Counts what comes from where and whom; never raises, and never takes long."""
 
-    async def wait(self, address: str | None, viewer: str | None) -> float:
+    async def count(self, address: str | None, viewer: str | None) -> float:
         """Count a request of this address and this viewer, of those that are known.
 
         The answer is how many seconds it has to wait; 0 where it may go on.
@@ -116,7 +116,7 @@ class Rates(Protocol):
 class NoRates:
     """Where nobody is told to wait."""
 
-    async def wait(self, address: str | None, viewer: str | None) -> float:
+    async def count(self, address: str | None, viewer: str | None) -> float:
         """Always 0."""
         return 0.0
 

@@ -93,15 +93,23 @@ def read_operation(body: bytes, limits: Limits) -> Operation:
     if not isinstance(request, dict):
         raise Refused(400, Code.BAD_REQUEST, "The body must be a JSON object.")
     query, variables, name = request.get("query"), request.get("variables"), request.get("operationName")
-    if not isinstance(query, str) or not query.strip():
-        raise Refused(400, Code.BAD_REQUEST, "`query` must be a document.")
+    if wrong := what_is_wrong(query, name):
+        raise Refused(400, Code.BAD_REQUEST, wrong)
     if not isinstance(variables, dict | None):
         raise Refused(400, Code.BAD_REQUEST, "`variables` must be an object.")
     if not isinstance(request.get("extensions"), dict | None):
         raise Refused(400, Code.BAD_REQUEST, "`extensions` must be an object.")
-    if name is not None and not (isinstance(name, str) and is_operation_name(name)):
-        raise Refused(400, Code.BAD_REQUEST, "`operationName` must be a name: up to 64 letters, digits, underscores.")
+    assert isinstance(query, str)
     return Operation(query, variables, name)
+
+
+def what_is_wrong(query: object, name: object) -> str | None:
+    """Why this is neither a document nor the name of an operation; None where it can be."""
+    if not isinstance(query, str) or not query.strip():
+        return "`query` must be a document."
+    if name is not None and not (isinstance(name, str) and is_operation_name(name)):
+        return "`operationName` must be a name: up to 64 letters, digits, underscores."
+    return None
 
 
 def _telling(error: GraphQLError, status: int, media_type: str, headers: dict[str, str] | None = None) -> Response:

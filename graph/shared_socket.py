@@ -16,6 +16,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
 
 from graph.context import Context
+from graph.documents import Examined
 from graph.errors import Code, refusal
 from graph.groups import Frame, Group, Groups
 from graph.limits import Limits
@@ -114,6 +115,8 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     socket: WebSocket
     write_text: WriteText
+    examined: Examined | None = None
+    """The document of the message that is being handled; None where it is not valid."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -164,7 +167,8 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         """What is asked for, if it can be shared; everything else is Strawberry's, with whatever is wrong about it."""
         most = self.max_subscriptions_per_connection
         if (
-            not self.connection_acknowledged
+            self.examined is None
+            or not self.connection_acknowledged
             or message["id"] in self.operations
             or (most is not None and len(self.operations) >= most)
         ):
@@ -172,7 +176,8 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         payload = message["payload"]
         return shareable(
             self.schema,
-            self.context.limits,
+            self.examined,
+            self.context.limits.query_cost,
             payload["query"],
             payload.get("variables"),
             payload.get("operationName"),

@@ -23,8 +23,7 @@ from graphql import (
 from strawberry.schema import BaseSchema
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from graph.documents import Bounds, remembered
-from graph.limits import Limits
+from graph.documents import Examined
 
 
 class Sharing(StrEnum):
@@ -62,22 +61,21 @@ def sharing_of(schema: GraphQLSchema, field: str) -> Sharing | None:
 
 
 def shareable(
-    schema: BaseSchema, limits: Limits, query: str, variables: dict[str, Any] | None, name: str | None
+    schema: BaseSchema, examined: Examined, most: int, query: str, variables: dict[str, Any] | None, name: str | None
 ) -> Request | None:
-    """The request, unless its execution is nothing to share: no subscription, not declared so, or not valid.
+    """The request, unless its execution is nothing to share: no subscription, not declared so, or dearer than `most`.
 
-    Its document was examined before: one that is not remembered is not valid.
+    `examined` is its document, which is valid.
     """
     core: GraphQLSchema = schema._schema  # type: ignore[attr-defined]
-    examined = remembered(query, Bounds.of(limits))
-    operation = _operation(examined.document, name) if examined else None
-    if examined is None or operation is None or operation.operation is not OperationType.SUBSCRIPTION:
+    operation = _operation(examined.document, name)
+    if operation is None or operation.operation is not OperationType.SUBSCRIPTION:
         return None
     fields = set(_root_fields(examined.document, operation.selection_set))
     sharing = sharing_of(core, fields.pop()) if len(fields) == 1 else None
     meant = operation.name.value if operation.name else None
     measured = examined.operations.get(meant)
-    if sharing is None or measured is None or measured.cost(variables or {}) > limits.query_cost:
+    if sharing is None or measured is None or measured.cost(variables or {}) > most:
         return None
     key = _key(core, operation, variables or {})
     return None if key is None else Request(query, variables, name, sharing, (examined.text_of(meant), key))

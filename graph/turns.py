@@ -1,4 +1,4 @@
-"""Turns at what keeps everybody else waiting: one at a time is at it, and nobody gets more of it by asking more."""
+"""Turns at what keeps everybody else waiting: few are at it, and nobody gets more of it by asking more."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ FEW = 10
 
 
 class Turns:
-    """Has one holder at a time; owners take turns, and of an owner whoever came first.
+    """Has so many holders at a time; owners take turns, and of an owner whoever came first.
 
     Where more than FEW of an owner wait it is whoever came last, who has the most time left: otherwise, under more than
     can be done, each would have its turn just before it is broken off.
     """
 
-    def __init__(self) -> None:
-        self._held = False
+    def __init__(self, at_a_time: int = 1) -> None:
+        self._free = at_a_time
         # Both are in the order in which they came.
         self._waiting: OrderedDict[Hashable, dict[asyncio.Future[None], None]] = OrderedDict()
 
     @asynccontextmanager
     async def of(self, owner: Hashable) -> AsyncIterator[None]:
         """Waits for a turn of this owner, and holds it for the block."""
-        if self._held:
+        if self._free:
+            self._free -= 1
+        else:
             await self._wait(owner)
-        self._held = True
         try:
             yield
         finally:
@@ -65,4 +66,4 @@ class Turns:
                     if waiters:
                         self._waiting[owner] = waiters
                     return
-        self._held = False
+        self._free += 1

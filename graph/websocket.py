@@ -16,16 +16,18 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     ConnectionInitMessage,
     Message,
     SubscribeMessage,
+    SubscribeMessagePayload,
 )
 
 from graph.auth import IssuerAway, TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context
 from graph.deadline import at_work_for, resting
-from graph.documents import remember_in_turn
+from graph.documents import Bounds
 from graph.errors import TIMEOUT_MESSAGE, Code, masked, presentable, refusal
 from graph.operation import LASTS, operation_label
 from graph.ports import Rates
 from graph.rates import address_of, patience
+from graph.request import what_is_wrong
 from graph.shared_socket import SharingHandler, SharingView
 from graph.tally import Minute, Tallied, Tally
 from kernel.clock import utc_now
@@ -74,14 +76,14 @@ class TransportWSHandler(SharingHandler):
         self._counted: str | None = None
         """The viewer for whom this socket is counted."""
         self._messages = Minute(self.view.limits.socket_messages)
-        self._turns = asyncio.Semaphore(EXECUTED_AT_A_TIME)
+        self._places = asyncio.Semaphore(EXECUTED_AT_A_TIME)
         assert isinstance(self.websocket, ASGIWebSocketAdapter)
         self._address = address_of(self.websocket.ws.scope, self.view.limits.trusted_proxies)
         self.operations = Tallied(self.view.operations, self._address)
 
     async def handle(self) -> None:
         """Take messages until the end, unless the address has asked too often or has too many sockets."""
-        if await self.view.rates.wait(self._address, None):
+        if await self.view.rates.count(self._address, None):
             await self.websocket.close(TRY_AGAIN_LATER, Code.RATE_LIMITED.value)
             return
         sockets = self.view.addresses_sockets
@@ -121,8 +123,9 @@ class TransportWSHandler(SharingHandler):
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         """Start an operation, unless there are too many of this socket, its viewer or its address."""
+        self.examined = None
         is_new = self.connection_acknowledged and message["id"] not in self.operations
-        if is_new and (errors := await self._why_not_now(message["payload"]["query"])):
+        if is_new and (errors := await self._why_not_now(message["payload"])):
             await self.refuse(message, errors)
             return
         await super().handle_subscribe(message)
@@ -132,8 +135,8 @@ class TransportWSHandler(SharingHandler):
         outcome = "cancelled"
         try:
             with ExitStack() as turn:
-                await self._turns.acquire()
-                turn.callback(self._turns.release)
+                await self._places.acquire()
+                turn.callback(self._places.release)
                 LASTS.set(turn.close)
                 async with at_work_for(self.view.limits.query_seconds):
                     await self._execute(operation)
@@ -178,23 +181,27 @@ class TransportWSHandler(SharingHandler):
         self._counted = viewer.subject
         return True
 
-    async def _why_not_now(self, document: str) -> Sequence[GraphQLError]:
+    async def _why_not_now(self, payload: SubscribeMessagePayload) -> Sequence[GraphQLError]:
         """Count an operation and examine its document: then whether it can be shared is known.
 
         Why it cannot be started; nothing where it can, for as long as nobody else has a turn.
         """
         viewer, limits = self.context.viewer, self.view.limits
-        if seconds := await self.view.rates.wait(self._address, viewer.subject if viewer else None):
+        if seconds := await self.view.rates.count(self._address, viewer.subject if viewer else None):
             return [refusal(Code.RATE_LIMITED, f"You ask too often: wait {patience(seconds)} s.")]
+        if wrong := what_is_wrong(payload["query"], payload.get("operationName")):
+            return [refusal(Code.BAD_REQUEST, wrong)]
         core: GraphQLSchema = self.schema._schema  # type: ignore[attr-defined]
         try:
             async with asyncio.timeout(limits.query_seconds):
-                examined = await remember_in_turn(core, document, self.context)
-                errors = examined.errors if examined.operations else []  # of one without any its execution tells
+                examined = await self.context.documents.examined_in_turn(
+                    core, payload["query"], Bounds.of(limits), self.context.asker
+                )
         except TimeoutError:
             return [refusal(Code.TIMEOUT, TIMEOUT_MESSAGE)]
         except GraphQLSyntaxError as error:
-            errors = [error]
+            return [presentable(error, executing=False)]
+        errors = examined.errors if examined.operations else ()  # of one without any its execution tells
         if errors:
             return [presentable(error, executing=False, suggesting=limits.explorable) for error in errors]
         if len(self.operations) >= limits.socket_operations:
@@ -203,6 +210,7 @@ class TransportWSHandler(SharingHandler):
         if not self.view.operations.has_room(self._address):
             most = f"The websockets of an address run {limits.operations_per_address} operations at a time."
             return [refusal(Code.RATE_LIMITED, most)]
+        self.examined = examined
         return []
 
     async def _execute(self, operation: Operation[Context, None]) -> None:

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.protocols.connections import Connections
 from graph.errors import Code, refusal
+from graph.headers import STRICT
 from graph.limits import Limits
 from kernel.logging import log
 
@@ -20,6 +21,8 @@ LINGER_SECONDS = 1.0
 """How long a refused client may go on sending before it is cut off; cut off at once it might not see the answer."""
 MOST_WAITING = 20
 """The requests that wait on a connection while another is answered."""
+MOST_CHUNKS = 1000
+"""The chunks of a body: each takes its time, however small it is."""
 RETRY_SECONDS = 60
 """When to come back to a server that is full."""
 
@@ -39,6 +42,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._kept_bytes = 0
         self._fields = 0
         self._field_bytes = 0
+        self._chunks = 0
         self._parting = False
         self._deadline: asyncio.TimerHandle | None = None
         self._answered: Any = None
@@ -118,6 +122,9 @@ class BoundedHttp(HttpToolsProtocol):
     def on_chunk_header(self) -> None:
         """The size of a chunk has come."""
         self._kept_bytes = 0
+        self._chunks += 1
+        if self._chunks > MOST_CHUNKS:
+            self._refuse(400, Code.BAD_REQUEST, f"A body comes in {MOST_CHUNKS} chunks at most.")
 
     def on_body(self, body: bytes) -> None:
         self._kept_bytes = 0
@@ -126,7 +133,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_head = True
-        self._kept_bytes = self._fields = self._field_bytes = 0
+        self._kept_bytes = self._fields = self._field_bytes = self._chunks = 0
         if not self._parting and not self._offers_another_protocol():
             self._expect_nothing()
             super().on_message_complete()
@@ -213,13 +220,11 @@ class BoundedHttp(HttpToolsProtocol):
                 self.transport.close()
                 return
         body = orjson.dumps({"errors": [refusal(code, message).formatted]})
-        head = (
-            b"content-type: application/json\r\nconnection: close\r\n"
-            b"x-content-type-options: nosniff\r\ncontent-length: %d\r\n" % len(body)
-        )
+        headers = {"Content-Type": "application/json", "Connection": "close", "Content-Length": len(body), **STRICT}
         if retry_after is not None:
-            head += b"retry-after: %d\r\n" % retry_after
-        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
+            headers["Retry-After"] = retry_after
+        head = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(STATUS_LINE[status] + head.encode() + b"\r\n" + body)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)

@@ -9,14 +9,17 @@ from typing import Any, cast
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app.protocols.connections import Connections
-from app.protocols.handshake import Handshake
+from app.protocols.wire import TOO_MANY, Wire
 from graph.limits import Limits
 from graph.shared_socket import WRITE_TEXT
 from graph.tally import Minute
 
 MOST_FRAMES = 1000
 """The frames of one message."""
-TOO_MANY_MESSAGES = 4429
+FRAMES_IN_A_MINUTE = 2000
+"""All of them, also those that say nothing: to read one takes 6 us, and many come at once."""
+REASON_BYTES = 123
+"""What the protocol has room for in a close."""
 GOING_AWAY = 1001
 
 
@@ -28,7 +31,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.conn = Handshake(max_size=self.config.ws_max_size, logger=self.logger)
+        self.conn = Wire(FRAMES_IN_A_MINUTE, max_size=self.config.ws_max_size, logger=self.logger)
         self._pings = Minute(self.limits.socket_messages)
 
     @property
@@ -60,7 +63,11 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         self.disconnected = True
 
     def handle_parser_exception(self) -> None:
-        super().handle_parser_exception()
+        if self.conn.close_sent is None:  # it spoke before it was let in, so there is nothing to be closed
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
+            self.transport.abort()
+        else:
+            super().handle_parser_exception()
         # uvicorn takes what is still said after a close for an error of the application, and logs where that was.
         self.disconnected = True
 
@@ -81,7 +88,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def handle_ping(self) -> None:
         """Answer it, unless what was answered before is still unread."""
         if self._pings.is_over():
-            self.conn.fail(TOO_MANY_MESSAGES, "Too many messages")
+            self.conn.fail(TOO_MANY, "Too many messages")
             self.handle_parser_exception()
         elif self.writable.is_set():
             super().handle_ping()
@@ -92,6 +99,15 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         """The next message, once what was said before has been read: a client that does not read starts nothing."""
         await self.writable.wait()
         return await super().receive()
+
+    async def send(self, message: Any) -> None:
+        """Send it; a reason that is too long, of a client's own words, is cut."""
+        if message["type"] == "websocket.close":
+            reason = (message.get("reason") or "").encode()[:REASON_BYTES].decode(errors="ignore")
+            message = {**message, "reason": reason}
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # it was refused as it should be, which uvicorn takes for an error
 
     async def run_asgi(self) -> None:
         if not self.conn.extensions:  # which would have a say in what is written

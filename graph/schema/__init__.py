@@ -10,8 +10,8 @@ from strawberry.types import ExecutionContext
 from strawberry.types.execution import PreExecutionError
 
 from graph.costly import TakeTurns
-from graph.documents import ExamineDocument
 from graph.errors import PresentErrors, is_expected, is_passing
+from graph.examining import ExamineDocument
 from graph.execution import Execution
 from graph.operation import LetSubscriptionsRun, MeanOneOperation
 from graph.schema import enums as enums

@@ -9,14 +9,15 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from graph.context import Services
+from graph.context import COSTLY_AT_A_TIME, Services
 from graph.http import build_graph_app
 from graph.limits import Limits
 from tests.graph.conftest import listening
 from tests.graph.market import ADDRESS, Market, fresh_name
 from tests.graph.socket_client import connected
 
-SECONDS = 0.2
+SECONDS = 1.0
+"""Long enough for what is not hung, on a busy machine too."""
 BOOK = '{ book(isbn: "0306406152") { isbn } }'
 
 
@@ -118,18 +119,18 @@ async def test_a_websocket_executes_a_few_queries_at_a_time_and_the_others_after
     assert (slow.begun, slow.broken_off, slow.most) == (10, 10, 4)
 
 
-async def test_costly_queries_are_executed_one_at_a_time_and_nobody_else_waits_for_them(market: Market) -> None:
+async def test_few_costly_queries_are_executed_at_a_time_and_nobody_else_waits_for_them(market: Market) -> None:
     slow: Any = Slow()
     services = hurried(market, catalog=slow)
     costly = {"query": "{ books(first: 100) { nodes { offers(first: 10) { nodes { id } } } } }"}
     async with asyncio.TaskGroup() as clients:
-        asking = [clients.create_task(asked(market, services, costly, {})) for _ in range(3)]
+        asking = [clients.create_task(asked(market, services, costly, {})) for _ in range(COSTLY_AT_A_TIME + 2)]
         await slow.has_begun.wait()
         light = await asked(market, services, {"query": "{ __typename }"}, {})
         assert light.json() == {"data": {"__typename": "Query"}}
         assert not any(client.done() for client in asking)
-    assert [client.result().status_code for client in asking] == [504] * 3
-    assert slow.most == 1
+    assert {client.result().status_code for client in asking} == {504}
+    assert slow.most == COSTLY_AT_A_TIME
 
 
 async def test_a_checkout_whose_buyer_was_not_told_in_time_is_done_once(market: Market) -> None:

@@ -14,7 +14,8 @@ from tests.graph.conftest import listening
 from tests.graph.market import Market, fresh_isbn
 from tests.graph.socket_client import SocketClient, connected
 
-SECONDS = 0.3
+SECONDS = 1.0
+"""Long enough for what is not stuck, on a busy machine too."""
 STOCK = "subscription S($isbns: [ISBN!]!) { stockUpdates(isbns: $isbns) { version } }"
 ORDER = "subscription S($id: ID!) { orderUpdates(orderId: $id) { order { status lines { book { title } } } } }"
 MY_ORDERS = "subscription { myOrders { version order { id } } }"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
+from graph.documents import Documents
 from graph.limits import Limits
 from graph.turns import Turns
 from tests.conftest import wait_until
@@ -45,18 +46,20 @@ class RecordedTurns(Turns):
 
 
 @pytest.mark.parametrize(
-    ("kind", "document"),
+    ("taken_for", "document"),
     [
-        ("examining", "query New%d { __typename }"),
-        ("turn", "query Costly%d { books(first: 100) { nodes { offers(first: 10) { nodes { id } } } } }"),
-        ("turn", "query Introspection%d { __schema { types { name fields { name } } } }"),
+        (lambda turns: {"documents": Documents(turns)}, "query New%d { __typename }"),
+        (
+            lambda turns: {"costly_turns": turns},
+            "query Costly%d { books(first: 100) { nodes { offers(first: 10) { nodes { id } } } } }",
+        ),
     ],
 )
 async def test_a_crowd_at_one_address_keeps_a_stranger_waiting_for_one_of_it(
-    market: Market, kind: str, document: str
+    market: Market, taken_for: Callable[[Turns], dict[str, object]], document: str
 ) -> None:
     turns = RecordedTurns()
-    services = replace(market.shop.services, limits=Limits(trusted_proxies=1), **{kind: turns})
+    services = replace(market.shop.services, limits=Limits(trusted_proxies=1), **taken_for(turns))
     numbers = iter(range(100))
 
     async def ask(address: str) -> int:
@@ -73,9 +76,17 @@ async def test_a_crowd_at_one_address_keeps_a_stranger_waiting_for_one_of_it(
     assert {client.result() for client in asking} == {200}
 
 
+async def test_introspection_has_its_turns_with_new_documents(market: Market) -> None:
+    turns = RecordedTurns()
+    services = replace(market.shop.services, documents=Documents(turns))
+    for _ in range(2):
+        assert (await asked(market, services, {"query": "{ __schema { types { name } } }"}, {})).status_code == 200
+    assert len(turns.given) == 3  # of which the first is the examination
+
+
 async def test_a_viewer_has_turns_beside_the_strangers_of_the_address(market: Market) -> None:
     turns, buyer = RecordedTurns(), market.buyer()
-    services = replace(market.shop.services, examining=turns)
+    services = replace(market.shop.services, documents=Documents(turns))
     await asked(market, services, {"query": f"{{ __typename }} # {fresh_isbn()}"}, {})
     await asked(market, services, {"query": f"{{ __typename }} # {fresh_isbn()}"}, buyer.headers)
     viewer = await market.shop.issuer.verify(buyer.headers["Authorization"].removeprefix("Bearer "))
@@ -85,7 +96,7 @@ async def test_a_viewer_has_turns_beside_the_strangers_of_the_address(market: Ma
 async def test_a_subscription_that_nobody_knows_waits_for_its_turn_no_longer_than_a_query(market: Market) -> None:
     turns = RecordedTurns()
     limits = Limits(query_seconds=SECONDS, trusted_proxies=1)
-    services = replace(market.shop.services, examining=turns, limits=limits)
+    services = replace(market.shop.services, documents=Documents(turns), limits=limits)
     document = f'subscription {{ stockUpdates(isbns: ["{fresh_isbn()}"]) {{ version }} }}'
     async with (
         listening(market, services) as url,

@@ -50,9 +50,7 @@ def request_of(body: bytes, *headers: bytes, line: bytes = LINE) -> bytes:
     return line + b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-def chunked(
-    body: bytes, size: int = 1000, *, trailers: bytes = b"", headers: bytes = b"Connection: close\r\n"
-) -> bytes:
+def chunked(body: bytes, size: int = 1000, *, trailers: bytes = b"") -> bytes:
     """A request whose body comes in chunks."""
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
@@ -96,10 +94,19 @@ async def test_what_stands_beside_the_chunks_of_a_body_is_bounded_as_headers_are
         assert await connection.hung_up() == b""
 
 
-async def test_a_body_of_one_byte_in_a_chunk_is_taken(server: Server) -> None:
+async def test_a_body_comes_in_so_many_chunks(server: Server) -> None:
     async with raw_connection(server) as connection:
-        await connection.send(chunked(ALL.ljust(65_000), 1))
+        await connection.send(chunked(ALL.ljust(999), 1))
         assert (await connection.hung_up()).endswith(b'{"data":{"__typename":"Query"}}')
+    async with raw_connection(server) as connection:
+        await connection.send(chunked(ALL.ljust(1000), 1))
+        assert await connection.answer() == (400, "BAD_REQUEST")
+
+
+async def test_a_body_of_endless_chunks_cuts_the_connection_off(server: Server) -> None:
+    async with raw_connection(server) as connection:
+        await connection.send(CHUNKED + b"\r\n")
+        await connection.floods(b"1\r\n \r\n" * 10_000, until=connection.is_cut_off)
 
 
 async def test_what_follows_a_body_is_no_header(server: Server) -> None:
@@ -246,8 +253,8 @@ async def test_answers_that_nobody_reads_are_given_up(
         await eventually(is_cut_off)
 
 
-async def test_whoever_reads_slowly_but_steadily_gets_everything(strict_server: Server) -> None:
-    async with raw_connection(strict_server, narrow=True) as connection:
+async def test_whoever_reads_slowly_but_steadily_gets_everything(server: Server) -> None:
+    async with raw_connection(server, narrow=True) as connection:
         last = request(LARGE, b"Connection: close")
         half = len(last) // 2
         sending = asyncio.create_task(connection.send(request(LARGE) * 19 + last[:half]))

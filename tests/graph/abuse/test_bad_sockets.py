@@ -111,8 +111,72 @@ async def test_a_message_in_endless_pieces_closes_the_socket(strict_server: Serv
         await connection.send(upgrade(strict_server))
         assert await connection.is_upgraded()
         await connection.send(Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True))
-        await connection.send(Frame(Opcode.CONT, b"", fin=False).serialize(mask=True) * 2000)
+        await connection.send(Frame(Opcode.CONT, b"", fin=False).serialize(mask=True) * 1500)
         assert b"\x03\xf1too many frames" in await connection.hung_up()
+
+
+CLOSED_FOR_FRAMES = Frame(Opcode.CLOSE, (4429).to_bytes(2, "big") + b"Too many frames").serialize(mask=False)
+FRAMES = {
+    "pongs": Frame(Opcode.PONG, b"").serialize(mask=True) * 50_000,
+    "a text in empty pieces, again and again": (
+        Frame(Opcode.TEXT, b"{}", fin=False).serialize(mask=True)
+        + Frame(Opcode.CONT, b"", fin=False).serialize(mask=True) * 900
+        + Frame(Opcode.CONT, b"").serialize(mask=True)
+    )
+    * 50,
+    "messages": Frame(Opcode.TEXT, b'{"type": "pong"}').serialize(mask=True) * 20_000,
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+@pytest.mark.parametrize("is_initialised", [True, False])
+async def test_a_flood_of_frames_closes_the_socket(strict_server: Server, kind: str, is_initialised: bool) -> None:
+    async with raw_connection(strict_server) as connection:
+        await connection.send(upgrade(strict_server))
+        assert await connection.is_upgraded()
+        begun = text_frame('{"type": "connection_init"}') if is_initialised else b""
+        await connection.floods(begun + FRAMES[kind], until=connection.is_cut_off)
+
+
+async def test_a_socket_says_so_many_frames_in_a_minute(server: Server) -> None:
+    async with raw_connection(server) as connection:
+        await connection.send(upgrade(server))
+        assert await connection.is_upgraded()
+        await connection.send(Frame(Opcode.PONG, b"").serialize(mask=True) * 2001)
+        assert await connection.hung_up() == CLOSED_FOR_FRAMES
+
+
+async def test_a_flood_before_the_answer_to_the_handshake_cuts_the_connection_off(server: Server) -> None:
+    async with raw_connection(server) as connection:
+        await connection.floods(upgrade(server) + FRAMES["pongs"], until=connection.is_cut_off)
+
+
+async def test_a_reason_of_a_client_s_own_words_is_cut(server: Server) -> None:
+    async with connected(url_of(server)) as client:
+        await client.initialise()
+        await client.send({"type": "\u00e9" * 200})
+        assert (await client.closed())[0] == 4400
+    async with connected(url_of(server)) as client:
+        await client.initialise(server.token("olga"))
+        for _ in range(2):
+            await client.subscribe(MESSAGES, "\U0001f600" * 64)
+        assert (await client.closed())[0] == 4409
+
+
+async def test_names_that_are_none_are_refused_as_over_http(server: Server) -> None:
+    async with connected(url_of(server)) as client:
+        await client.initialise()
+        for query, name in (
+            ("{ __typename }", ""),
+            ("{ __typename }", "A\r\nB"),
+            ("{ __typename }", "x" * 65),
+            (" ", None),
+        ):
+            payload = {"query": query, "operationName": name}
+            await client.send({"id": "1", "type": "subscribe", "payload": payload})
+            message = await client.receive()
+            assert message["payload"][0]["extensions"] == {"code": "BAD_REQUEST"}
+            assert message["payload"][0]["message"].startswith("`")
 
 
 async def test_a_document_that_is_refused_is_the_error_of_its_operation(server: Server) -> None:

@@ -43,26 +43,26 @@ async def rates(request: pytest.FixtureRequest) -> AsyncIterator[Rates]:
 
 
 async def test_a_viewer_waits_who_asked_too_often(rates: Rates) -> None:
-    answers = [await rates.wait(None, "alice") for _ in range(5)]
+    answers = [await rates.count(None, "alice") for _ in range(5)]
     assert answers[:3] == [0, 0, 0]
     assert all(0 < seconds <= 120 for seconds in answers[3:])
-    assert await rates.wait(None, "bob") == 0
+    assert await rates.count(None, "bob") == 0
 
 
 async def test_an_address_waits_whoever_asks_from_there(rates: Rates) -> None:
-    answers = [await rates.wait("192.0.2.1", f"viewer-{number}") for number in range(6)]
+    answers = [await rates.count("192.0.2.1", f"viewer-{number}") for number in range(6)]
     assert [seconds > 0 for seconds in answers] == [False] * 5 + [True]
-    assert await rates.wait("192.0.2.2", "viewer-0") == 0
-    assert await rates.wait("192.0.2.1", None) > 0
+    assert await rates.count("192.0.2.2", "viewer-0") == 0
+    assert await rates.count("192.0.2.1", None) > 0
 
 
 async def test_what_nobody_is_known_of_is_not_counted(rates: Rates) -> None:
-    assert [await rates.wait(None, None) for _ in range(10)] == [0] * 10
+    assert [await rates.count(None, None) for _ in range(10)] == [0] * 10
 
 
 async def test_nobody_waits_where_there_is_no_limit() -> None:
     rates = InProcessRates(per_viewer=0, per_address=0)
-    assert [await rates.wait("192.0.2.1", "alice") for _ in range(10)] == [0] * 10
+    assert [await rates.count("192.0.2.1", "alice") for _ in range(10)] == [0] * 10
 
 
 @given(st.lists(st.floats(min_value=0, max_value=70), min_size=1, max_size=40))
@@ -73,11 +73,11 @@ def test_whoever_waits_as_long_as_told_may_go_on(pauses: list[float]) -> None:
     async def ask() -> None:
         for pause in pauses:
             clock.now += pause
-            seconds = await rates.wait(None, "alice")
+            seconds = await rates.count(None, "alice")
             assert 0 <= seconds <= 120
             if seconds:
                 clock.now += seconds + 0.001
-                assert await rates.wait(None, "alice") == 0
+                assert await rates.count(None, "alice") == 0
 
     asyncio.run(ask())
 
@@ -86,7 +86,7 @@ def test_whoever_waits_as_long_as_told_may_go_on(pauses: list[float]) -> None:
 async def test_all_processes_count_in_the_same_place(redis: Redis) -> None:
     prefix = str(uuid4())
     gateways = [of_redis(redis, prefix=prefix) for _ in range(3)]
-    answers = [await gateway.wait(None, "alice") for gateway in gateways * 2]
+    answers = [await gateway.count(None, "alice") for gateway in gateways * 2]
     assert [seconds > 0 for seconds in answers] == [False] * 3 + [True] * 3
     for gateway in gateways:
         await gateway.close()
@@ -96,9 +96,9 @@ async def test_all_processes_count_in_the_same_place(redis: Redis) -> None:
 async def test_a_share_of_a_large_limit_is_spent_without_asking(redis: Redis) -> None:
     counted_alone: list[int] = []
     rates = of_redis(redis, per_viewer=6000, per_address=0, counted_alone=lambda: counted_alone.append(1))
-    assert await rates.wait(None, "alice") == 0
+    assert await rates.count(None, "alice") == 0
     redis.kill()
-    assert [await rates.wait(None, "alice") for _ in range(9)] == [0] * 9
+    assert [await rates.count(None, "alice") for _ in range(9)] == [0] * 9
     assert counted_alone == []
     await rates.close()
 
@@ -108,12 +108,12 @@ async def test_each_process_counts_alone_while_redis_is_away_and_together_when_i
     clock, counted_alone = Clock(), []
     rates = of_redis(redis, per_viewer=1, clock=clock, counted_alone=lambda: counted_alone.append(1))
     redis.kill()
-    answers = [await rates.wait("192.0.2.1", viewer) for viewer in ("alice", "alice", "bob", "bob")]
+    answers = [await rates.count("192.0.2.1", viewer) for viewer in ("alice", "alice", "bob", "bob")]
     assert [seconds > 0 for seconds in answers] == [False, True, False, True]
     assert len(counted_alone) == 4
     redis.start()
     clock.now += 2
-    assert [await rates.wait(None, "alice") > 0 for _ in range(2)] == [False, True]
+    assert [await rates.count(None, "alice") > 0 for _ in range(2)] == [False, True]
     assert len(counted_alone) == 4
     await rates.close()
 
@@ -122,9 +122,9 @@ async def test_each_process_counts_alone_while_redis_is_away_and_together_when_i
 async def test_an_answer_of_redis_that_comes_late_gives_nobody_more_than_the_limit(redis: Redis) -> None:
     rates = of_redis(redis, per_viewer=3, call_seconds=0.05, pause_seconds=60)
     redis.pause()
-    assert [await rates.wait(None, "alice") > 0 for _ in range(5)] == [False] * 3 + [True] * 2
+    assert [await rates.count(None, "alice") > 0 for _ in range(5)] == [False] * 3 + [True] * 2
     redis.resume()
-    assert await rates.wait(None, "alice") > 0
+    assert await rates.count(None, "alice") > 0
     await rates.close()
 
 
@@ -133,28 +133,28 @@ async def test_one_request_tries_whether_redis_is_back_while_the_others_go_on(re
     clock, counted_alone = Clock(), []
     rates = of_redis(redis, per_viewer=9, clock=clock, counted_alone=lambda: counted_alone.append(1))
     redis.kill()
-    await rates.wait(None, "alice")
+    await rates.count(None, "alice")
     redis.start()
     clock.now += 2
-    await asyncio.gather(*(rates.wait(None, "alice") for _ in range(5)))
+    await asyncio.gather(*(rates.count(None, "alice") for _ in range(5)))
     assert len(counted_alone) == 1 + 4
     await rates.close()
 
 
 async def test_of_ever_new_addresses_those_are_forgotten_that_ask_no_more() -> None:
     rates = InProcessRates(per_viewer=1, per_address=1, clock=Clock())
-    assert [await rates.wait("192.0.2.1", "alice") > 0 for _ in range(2)] == [False, True]
+    assert [await rates.count("192.0.2.1", "alice") > 0 for _ in range(2)] == [False, True]
     for number in range(MOST_COUNTS):
-        await rates.wait(f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::", None)
-    assert await rates.wait("192.0.2.1", None) == 0
+        await rates.count(f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::", None)
+    assert await rates.count("192.0.2.1", None) == 0
 
 
 async def test_viewers_are_not_forgotten_for_ever_new_addresses() -> None:
     rates = InProcessRates(per_viewer=1, per_address=1, clock=Clock())
-    assert await rates.wait(None, "alice") == 0
+    assert await rates.count(None, "alice") == 0
     for number in range(MOST_COUNTS):
-        await rates.wait(f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::", None)
-    assert await rates.wait(None, "alice") > 0
+        await rates.count(f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::", None)
+    assert await rates.count(None, "alice") > 0
 
 
 @pytest.mark.redis
@@ -162,9 +162,9 @@ async def test_viewers_are_not_forgotten_for_ever_new_addresses() -> None:
 async def test_all_who_ask_at_once_share_what_the_limit_allows(redis: Redis, asked: int, limit: int) -> None:
     counted_alone: list[int] = []
     rates = of_redis(redis, per_address=limit, counted_alone=lambda: counted_alone.append(1))
-    answers = await asyncio.gather(*(rates.wait("192.0.2.1", None) for _ in range(asked)))
+    answers = await asyncio.gather(*(rates.count("192.0.2.1", None) for _ in range(asked)))
     assert answers == [0] * asked
-    assert (await rates.wait("192.0.2.1", None) > 0) == (limit == asked)
+    assert (await rates.count("192.0.2.1", None) > 0) == (limit == asked)
     assert counted_alone == []
     await rates.close()
 
@@ -174,7 +174,7 @@ async def test_all_who_ask_at_once_go_on_when_redis_falls_silent(redis: Redis) -
     counted_alone: list[int] = []
     rates = of_redis(redis, per_viewer=500, call_seconds=0.05, counted_alone=lambda: counted_alone.append(1))
     redis.pause()
-    answers = await asyncio.gather(*(rates.wait(None, "alice") for _ in range(700)))
+    answers = await asyncio.gather(*(rates.count(None, "alice") for _ in range(700)))
     redis.resume()
     assert [seconds > 0 for seconds in answers] == [False] * 500 + [True] * 200
     assert len(counted_alone) == 700

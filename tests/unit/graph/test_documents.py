@@ -10,7 +10,7 @@ import pytest
 from graphql import GraphQLSyntaxError, get_introspection_query
 
 from graph.cost import DEEPEST
-from graph.documents import MOST_ERRORS, TOKEN_BYTES, Bounds, Examined, examine, remember, remembered
+from graph.documents import MOST_ERRORS, TOKEN_BYTES, Bounds, Documents, Examined, examine
 from graph.limits import CACHED_DOCUMENTS_BYTES, NEW_DOCUMENTS_BYTES, Limits
 from graph.schema import schema
 
@@ -188,8 +188,10 @@ def test_a_server_that_is_not_explorable_tells_no_schema() -> None:
 
 
 def test_what_comes_again_is_remembered_however_much_is_sent_once() -> None:
+    documents = Documents()
+
     def known(document: str) -> Examined:
-        return remember(schema._schema, document, BOUNDS)
+        return documents.examined(schema._schema, document, BOUNDS)
 
     def flood(bytes: int, name: str) -> None:
         large = " ".join(f"query Q{number} {{ me {{ id }} }}" for number in range(115))
@@ -198,12 +200,12 @@ def test_what_comes_again_is_remembered_however_much_is_sent_once() -> None:
 
     asked_for = "query AskedFor { me { id } }"
     first = known(asked_for)
-    assert remembered(asked_for, BOUNDS) is first
+    assert documents.remembered(asked_for, BOUNDS) is first
     flood(NEW_DOCUMENTS_BYTES, "First")
-    assert remembered(asked_for, BOUNDS) is None
+    assert documents.remembered(asked_for, BOUNDS) is None
     second = known(asked_for)
     flood(CACHED_DOCUMENTS_BYTES, "Second")
-    assert remembered(asked_for, BOUNDS) is second
+    assert documents.remembered(asked_for, BOUNDS) is second
 
 
 def test_a_document_that_is_forgotten_leaves_nothing_for_the_garbage_collector() -> None:

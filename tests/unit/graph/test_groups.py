@@ -107,16 +107,18 @@ async def test_a_group_does_not_grow_with_what_it_was_told(watching: Watching) -
     watching.join(watcher)
     taken = []
     tracemalloc.start()
-    for _ in range(3):
-        for _ in range(100):
-            while not watcher.frames:
-                await turn()
-            watcher.frames.clear()
-            watching.change()
-            watching.publish()
-        gc.collect()
-        taken.append(tracemalloc.get_traced_memory()[0])
-    tracemalloc.stop()
+    try:
+        for _ in range(3):
+            for _ in range(100):
+                while not watcher.frames:
+                    await turn()
+                watcher.frames.clear()
+                watching.change()
+                watching.publish()
+            gc.collect()
+            taken.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
     assert taken[2] - taken[1] < 100 * A_LITTLE_BYTES
 
 

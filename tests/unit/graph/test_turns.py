@@ -155,3 +155,24 @@ async def test_no_turn_is_lost_or_held_twice_whoever_is_broken_off(story: list[s
     crowd.ask("the last one")
     await crowd.end()
     assert crowd.served[-1] == "the last one"
+
+
+async def test_as_many_hold_turns_as_may_and_whoever_comes_then_waits() -> None:
+    turns, held = Turns(2), list[str]()
+
+    async def hold(name: str, until: asyncio.Event) -> None:
+        async with turns.of(name):
+            held.append(name)
+            await until.wait()
+
+    first, others = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for name, until in (("a", first), ("b", others), ("c", others)):
+            tasks.create_task(hold(name, until))
+        await one_step()
+        assert held == ["a", "b"]
+        first.set()
+        for _ in range(3):
+            await one_step()
+        assert held == ["a", "b", "c"]
+        others.set()

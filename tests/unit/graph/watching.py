@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Hashable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
@@ -14,7 +13,7 @@ from graphql import GraphQLSyntaxError
 from domains.inventory import BookStock
 from graph.auth import Viewer
 from graph.context import Services
-from graph.documents import Bounds, remember
+from graph.documents import Bounds, examine
 from graph.groups import Frame, Group, Groups
 from graph.limits import Limits
 from graph.live import Hub
@@ -140,9 +139,11 @@ def shared(
 ) -> Request | None:
     """What can be shared of a document that is examined first, as a websocket does."""
     limits = limits or Limits()
-    with suppress(GraphQLSyntaxError):
-        remember(schema._schema, document, Bounds.of(limits))
-    return shareable(schema, limits, document, variables, name)
+    try:
+        examined = examine(schema._schema, document, Bounds.of(limits))
+    except GraphQLSyntaxError:
+        return None
+    return None if examined.errors else shareable(schema, examined, limits.query_cost, document, variables, name)
 
 
 class Watching:

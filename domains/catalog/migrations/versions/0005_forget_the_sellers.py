@@ -1,4 +1,7 @@
-"""Forget the sellers."""
+"""Forget the sellers.
+
+A downgrade has a table without any: each comes back with the next of its SellerUpdated.
+"""
 
 import sqlalchemy as sa
 from alembic import op
