@@ -216,8 +216,11 @@ class BoundedHttp(HttpToolsProtocol):
             answered = cycle.response_complete and not self._in_head
             cycle.disconnected = True
             cycle.message_event.set()
-            if answering or answered or self.pipeline:
+            if answering or self.pipeline:
                 self.transport.close()
+                return
+            if answered:
+                self._linger()
                 return
         body = orjson.dumps({"errors": [refusal(code, message).formatted]})
         headers = {"Content-Type": "application/json", "Connection": "close", "Content-Length": len(body), **STRICT}
@@ -225,6 +228,10 @@ class BoundedHttp(HttpToolsProtocol):
             headers["Retry-After"] = retry_after
         head = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
         self.transport.write(STATUS_LINE[status] + head.encode() + b"\r\n" + body)
+        self._linger()
+
+    def _linger(self) -> None:
+        """End the connection, and meanwhile drop what comes."""
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.graph.abuse.conftest import require_discreet
-from tests.graph.abuse.raw_connection import raw_connection
+from tests.graph.abuse.raw_connection import moment, raw_connection
 from tests.server import Server
 
 JSON = "application/json"
@@ -83,7 +83,8 @@ async def test_a_body_in_endless_chunks_is_refused_while_it_is_sent(server: Serv
         await connection.send(b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
         await connection.send(b"Transfer-Encoding: chunked\r\n\r\n")
         while not connection.has_answer():
-            await connection.send(b"1000\r\n" + b" " * 4096 + b"\r\n")
+            await connection.send((b"1000\r\n" + b" " * 4096 + b"\r\n") * 100)
+            await moment()
         assert await connection.answer() == (413, "PAYLOAD_TOO_LARGE")
 
 
