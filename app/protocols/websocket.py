@@ -9,10 +9,11 @@ from typing import Any, cast
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app.protocols.connections import Connections
-from app.protocols.wire import TOO_MANY, Wire
+from app.protocols.wire import Wire
 from graph.limits import Limits
 from graph.shared_socket import WRITE_TEXT
 from graph.tally import Minute
+from graph.websocket import TOO_MANY
 
 MOST_FRAMES = 1000
 """The frames of one message."""

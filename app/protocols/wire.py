@@ -15,8 +15,7 @@ from websockets.typing import StatusLike
 from graph.errors import UNAVAILABLE_MESSAGE, Code, refusal
 from graph.headers import STRICT
 from graph.tally import Minute
-
-TOO_MANY = 4429
+from graph.websocket import TOO_MANY
 
 Why = tuple[int, Code, str]
 
