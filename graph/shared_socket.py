@@ -115,8 +115,6 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     socket: WebSocket
     write_text: WriteText
-    examined: Examined | None = None
-    """The document of the message that is being handled; None where it is not valid."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -130,8 +128,12 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if self.connection_acknowledged:
             self.connection_init_timeout_task = None  # it is over, and thousands of them are worth forgetting
 
-    async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        request = self._shareable(message)
+    async def start(self, message: SubscribeMessage, examined: Examined) -> None:
+        """Begin an operation, whose document was examined, with the others who ask for the same or alone."""
+        payload, most = message["payload"], self.context.limits.query_cost
+        request = shareable(
+            self.schema, examined, most, payload["query"], payload.get("variables"), payload.get("operationName")
+        )
         if request is None:
             await super().handle_subscribe(message)
             return
@@ -162,26 +164,6 @@ class SharingHandler(BaseGraphQLTransportWSHandler[Context, None]):
             operation.leave()
         else:
             await super().cleanup_operation(operation_id)
-
-    def _shareable(self, message: SubscribeMessage) -> Request | None:
-        """What is asked for, if it can be shared; everything else is Strawberry's, with whatever is wrong about it."""
-        most = self.max_subscriptions_per_connection
-        if (
-            self.examined is None
-            or not self.connection_acknowledged
-            or message["id"] in self.operations
-            or (most is not None and len(self.operations) >= most)
-        ):
-            return None
-        payload = message["payload"]
-        return shareable(
-            self.schema,
-            self.examined,
-            self.context.limits.query_cost,
-            payload["query"],
-            payload.get("variables"),
-            payload.get("operationName"),
-        )
 
 
 def _not_at_once(head: bytes, body: bytes) -> bool:

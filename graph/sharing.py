@@ -63,12 +63,12 @@ def sharing_of(schema: GraphQLSchema, field: str) -> Sharing | None:
 def shareable(
     schema: BaseSchema, examined: Examined, most: int, query: str, variables: dict[str, Any] | None, name: str | None
 ) -> Request | None:
-    """The request, unless its execution is nothing to share: no subscription, not declared so, or dearer than `most`.
+    """The request, unless its execution is nothing to share: not valid, no subscription, not declared so, too dear.
 
-    `examined` is its document, which is valid.
+    `examined` is its document, and `most` what it may cost.
     """
     core: GraphQLSchema = schema._schema  # type: ignore[attr-defined]
-    operation = _operation(examined.document, name)
+    operation = None if examined.errors else _operation(examined.document, name)
     if operation is None or operation.operation is not OperationType.SUBSCRIPTION:
         return None
     fields = set(_root_fields(examined.document, operation.selection_set))

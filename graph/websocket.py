@@ -22,7 +22,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from graph.auth import IssuerAway, TokenExpired, TokenInvalid, TokenVerifier, Viewer, bearer_token
 from graph.context import Context
 from graph.deadline import at_work_for, resting
-from graph.documents import Bounds
+from graph.documents import Bounds, Examined
 from graph.errors import TIMEOUT_MESSAGE, Code, masked, presentable, refusal
 from graph.operation import LASTS, operation_label
 from graph.ports import Rates
@@ -123,12 +123,14 @@ class TransportWSHandler(SharingHandler):
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         """Start an operation, unless there are too many of this socket, its viewer or its address."""
-        self.examined = None
-        is_new = self.connection_acknowledged and message["id"] not in self.operations
-        if is_new and (errors := await self._why_not_now(message["payload"])):
-            await self.refuse(message, errors)
+        if not self.connection_acknowledged or message["id"] in self.operations:
+            await super().handle_subscribe(message)  # which closes the socket
             return
-        await super().handle_subscribe(message)
+        admitted = await self._admit(message["payload"])
+        if isinstance(admitted, Examined):
+            await self.start(message, admitted)
+        else:
+            await self.refuse(message, admitted)
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         started = perf_counter()
@@ -181,11 +183,8 @@ class TransportWSHandler(SharingHandler):
         self._counted = viewer.subject
         return True
 
-    async def _why_not_now(self, payload: SubscribeMessagePayload) -> Sequence[GraphQLError]:
-        """Count an operation and examine its document: then whether it can be shared is known.
-
-        Why it cannot be started; nothing where it can, for as long as nobody else has a turn.
-        """
+    async def _admit(self, payload: SubscribeMessagePayload) -> Examined | Sequence[GraphQLError]:
+        """Count an operation and examine its document: the document where it can be started, or why it cannot."""
         viewer, limits = self.context.viewer, self.view.limits
         if seconds := await self.view.rates.count(self._address, viewer.subject if viewer else None):
             return [refusal(Code.RATE_LIMITED, f"You ask too often: wait {patience(seconds)} s.")]
@@ -210,8 +209,7 @@ class TransportWSHandler(SharingHandler):
         if not self.view.operations.has_room(self._address):
             most = f"The websockets of an address run {limits.operations_per_address} operations at a time."
             return [refusal(Code.RATE_LIMITED, most)]
-        self.examined = examined
-        return []
+        return examined
 
     async def _execute(self, operation: Operation[Context, None]) -> None:
         """Send each result, and that there are no more."""

@@ -143,7 +143,7 @@ def shared(
         examined = examine(schema._schema, document, Bounds.of(limits))
     except GraphQLSyntaxError:
         return None
-    return None if examined.errors else shareable(schema, examined, limits.query_cost, document, variables, name)
+    return shareable(schema, examined, limits.query_cost, document, variables, name)
 
 
 class Watching:
